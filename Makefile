@@ -1,0 +1,44 @@
+# Everything that a fresh Debian machine with Go, make and apt needs is set up
+# by the targets themselves.
+.DEFAULT_GOAL := build
+
+GO      ?= go
+BINARY  := build/memcgfs
+SCRIPTS := $(shell find packaging internal .ci -type f \( -name '*.sh' -o -path '.ci/run' \) 2>/dev/null)
+
+# Tools that the tests and checks call; each is a Debian package.
+PACKAGES := busybox-static attr shellcheck vagrant python3-minimal gcc libc6-dev procps util-linux
+
+.PHONY: build static demo test check setup race bench fuzz install clean
+
+build static: ## the program, static: it runs on any Linux from 4.9 on
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BINARY) ./cmd/memcgfs
+
+demo: build ## mount the real tree, do the main job, unmount
+	sh internal/demo.sh $(BINARY)
+
+setup:
+	sh internal/setup.sh $(PACKAGES)
+
+check: setup ## everything that needs no mount
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'not formatted: run gofmt -w'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	shellcheck $(SCRIPTS)
+	vagrant validate --ignore-provider
+
+test: check build ## all checks and all tests, on real mounts
+	sh internal/test.sh
+
+bench: build ## compare with the raw tree and with a plain loopback
+	$(GO) run ./internal/bench -memcgfs $(BINARY)
+
+fuzz: ## look for new inputs, a minute for each target
+	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzParseSize -fuzztime 60s
+	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzMemparse -fuzztime 60s
+
+install: build
+	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/local/bin/memcgfs
+
+clean:
+	rm -rf build

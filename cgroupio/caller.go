@@ -1,0 +1,213 @@
+package cgroupio
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Caller is the task that made a request, with the credentials it had then.
+type Caller struct {
+	// Tid is the calling thread's number in the daemon's pid namespace, 0
+	// when it cannot be seen from there.
+	Tid int
+	// Uid and Gid are the user and group that files are accessed as, in the
+	// initial user namespace.
+	Uid, Gid uint32
+
+	euid, egid uint32
+	groups     []uint32
+	caps       uint64 // effective, in the daemon's user namespace
+	foreignPID bool   // its pid namespace is not the daemon's
+}
+
+// Caller reads who the thread tid is, whose request carries uid and gid. The
+// request keeps that thread in the kernel until it is answered, so its number
+// cannot have passed to another one.
+//
+// uid and gid are the kernel's word. Where /proc tells of others, or nothing,
+// the task acts with borrowed credentials: it then has no supplementary groups
+// and no capability here, which is less than it may have and never more.
+func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
+	c := &Caller{Tid: tid, Uid: uid, Gid: gid, euid: uid, egid: gid, foreignPID: true}
+	if tid == 0 {
+		return c
+	}
+	if ns, err := s.proc.namespace(tid, "pid"); err == nil {
+		c.foreignPID = ns != s.proc.pidNS
+	}
+	st, err := s.proc.status(tid)
+	if err != nil {
+		return c
+	}
+	// access(2) asks for the real ids, everything else for those of the file
+	// system, which are the effective ones unless setfsuid(2) was called.
+	const ruid, euid, fsuid = 0, 1, 3
+	switch {
+	case st.uid[fsuid] == uid && st.gid[fsuid] == gid:
+		c.euid, c.egid, c.caps = st.uid[euid], st.gid[euid], st.caps
+	case st.uid[ruid] == uid && st.gid[ruid] == gid:
+	default:
+		return c
+	}
+	c.groups = st.groups
+	if c.caps != 0 {
+		// Root of another user namespace has every capability, there.
+		if ns, err := s.proc.namespace(tid, "user"); err != nil || ns != s.proc.userNS {
+			c.caps = 0
+		}
+	}
+	return c
+}
+
+// mayAccess is the kernel's generic_permission for mask on a file with st, for
+// kernels that cannot be asked.
+func (c *Caller) mayAccess(st *unix.Stat_t, mask uint32) error {
+	bits := st.Mode & 7
+	switch {
+	case c.caps&(1<<unix.CAP_DAC_OVERRIDE) != 0:
+		bits = unix.R_OK | unix.W_OK
+		if st.Mode&0o111 != 0 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			bits |= unix.X_OK
+		}
+	case c.Uid == st.Uid:
+		bits = st.Mode >> 6 & 7
+	case c.Gid == st.Gid || slices.Contains(c.groups, st.Gid):
+		bits = st.Mode >> 3 & 7
+	}
+	if mask&^bits != 0 {
+		return unix.EACCES
+	}
+	return nil
+}
+
+// daemon holds what a thread of this process has when it acts for nobody.
+var daemon = sync.OnceValue(func() (d struct {
+	uid, gid       uint32
+	groups         []uint32
+	caps           uint64
+	canImpersonate bool
+}) {
+	d.uid, d.gid = uint32(os.Geteuid()), uint32(os.Getegid())
+	groups, _ := unix.Getgroups()
+	for _, g := range groups {
+		d.groups = append(d.groups, uint32(g))
+	}
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if unix.Capget(&hdr, &data[0]) == nil {
+		d.caps = uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+	}
+	const need = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID
+	d.canImpersonate = d.uid == 0 && d.caps&need == need
+	return d
+})
+
+// As runs fn with c's user, group, supplementary groups and capabilities, and
+// no other capability, and gives the thread the daemon's own back. fn must not
+// start goroutines that count on them.
+//
+// When the thread cannot be restored it stays locked to this goroutine, and
+// the next As on it starts by restoring it: nothing else ever runs there.
+func (c *Caller) As(fn func() error) error {
+	d := daemon()
+	if c.Uid == d.uid && c.Gid == d.gid && c.euid == d.uid && c.egid == d.gid &&
+		c.caps&d.caps == d.caps && slices.Equal(c.groups, d.groups) {
+		return fn()
+	}
+	if !d.canImpersonate {
+		return fmt.Errorf("act as user %d: the daemon cannot change its credentials: %w", c.Uid, unix.EPERM)
+	}
+	runtime.LockOSThread()
+	err := c.assume()
+	if err == nil {
+		err = fn()
+	} else {
+		err = fmt.Errorf("act as user %d: %w", c.Uid, err)
+	}
+	if rerr := restore(); rerr != nil {
+		if err == nil {
+			err = fmt.Errorf("give up user %d: %w", c.Uid, rerr)
+		}
+		return err
+	}
+	runtime.UnlockOSThread()
+	return err
+}
+
+const unchanged = ^uintptr(0)
+
+// assume takes the credentials on. The real and saved user stay the daemon's:
+// they are the way back, and they keep the caller from signalling the thread.
+// The effective user is changed as well as that of the file system, as the
+// kernel compares it when a process is moved (cgroup1_procs_write).
+func (c *Caller) assume() error {
+	if err := restore(); err != nil {
+		return err
+	}
+	if err := setgroups(c.groups); err != nil {
+		return err
+	}
+	if err := rawCall(unix.SYS_SETRESGID, unchanged, uintptr(c.egid), unchanged); err != nil {
+		return err
+	}
+	if err := rawCall(unix.SYS_SETRESUID, unchanged, uintptr(c.euid), unchanged); err != nil {
+		return err
+	}
+	if c.Uid != c.euid || c.Gid != c.egid {
+		// With other effective ids setfsuid needs the capability.
+		if err := setcaps(daemon().caps); err != nil {
+			return err
+		}
+		// These report no error: they return the previous id.
+		unix.RawSyscall(unix.SYS_SETFSGID, uintptr(c.Gid), 0, 0)
+		unix.RawSyscall(unix.SYS_SETFSUID, uintptr(c.Uid), 0, 0)
+		if uid, _, _ := unix.RawSyscall(unix.SYS_SETFSUID, unchanged, 0, 0); uint32(uid) != c.Uid {
+			return unix.EPERM
+		}
+	}
+	return setcaps(c.caps & daemon().caps)
+}
+
+func restore() error {
+	d := daemon()
+	if err := rawCall(unix.SYS_SETRESUID, unchanged, uintptr(d.uid), unchanged); err != nil {
+		return err
+	}
+	if err := setcaps(d.caps); err != nil {
+		return err
+	}
+	if err := rawCall(unix.SYS_SETRESGID, unchanged, uintptr(d.gid), unchanged); err != nil {
+		return err
+	}
+	return setgroups(d.groups)
+}
+
+// The syscall package changes the credentials of every thread; these change
+// the calling thread's alone.
+
+func rawCall(nr, a, b, c uintptr) error {
+	if _, _, e := unix.RawSyscall(nr, a, b, c); e != 0 {
+		return e
+	}
+	return nil
+}
+
+func setgroups(groups []uint32) error {
+	return rawCall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(unsafe.SliceData(groups))), 0)
+}
+
+func setcaps(effective uint64) error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	permitted := daemon().caps
+	data := [2]unix.CapUserData{
+		{Effective: uint32(effective), Permitted: uint32(permitted)},
+		{Effective: uint32(effective >> 32), Permitted: uint32(permitted >> 32)},
+	}
+	return rawCall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&hdr)), uintptr(unsafe.Pointer(&data[0])), 0)
+}

@@ -1,0 +1,129 @@
+package cgroupio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// ControlFile is an open control file. The kernel decided at its opening what
+// may be done with it, and goes on to ask who opened it (cgroup.procs and
+// tasks from Linux 5.16, release_agent).
+type ControlFile struct {
+	src  *Source
+	name string
+	fd   int
+}
+
+// Open opens the control file name with the access mode, O_TRUNC, O_APPEND and
+// O_NONBLOCK of flags. ino is the kernfs number it must have: ESTALE says that
+// another file has taken its place.
+func (g *Group) Open(name string, ino uint64, flags int) (*ControlFile, error) {
+	const keep = unix.O_ACCMODE | unix.O_TRUNC | unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECT | unix.O_NOATIME
+	fd, err := openRetry(g.fd, name, flags&keep|unix.O_NOFOLLOW)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Ino != ino {
+		err = unix.ESTALE
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return &ControlFile{src: g.src, name: name, fd: fd}, nil
+}
+
+// Close gives the descriptor back.
+func (f *ControlFile) Close() error { return unix.Close(f.fd) }
+
+// Fd is the descriptor.
+func (f *ControlFile) Fd() int { return f.fd }
+
+// Stat is fstat(2), which still answers for a removed group.
+func (f *ControlFile) Stat() (unix.Stat_t, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(f.fd, &st)
+	return st, err
+}
+
+// Truncate is ftruncate(2).
+func (f *ControlFile) Truncate(size int64) error { return unix.Ftruncate(f.fd, size) }
+
+// ReadAt is pread(2): at most one call, as short as the kernel makes it.
+func (f *ControlFile) ReadAt(ctx context.Context, dest []byte, off int64) (int, error) {
+	return interruptible(ctx, func() (int, error) { return unix.Pread(f.fd, dest, off) })
+}
+
+// WriteAt checks data and passes it to the kernel in one write, with c's
+// credentials. Either the kernel takes it as a whole or nothing changes.
+func (f *ControlFile) WriteAt(ctx context.Context, c *Caller, data []byte, off int64) (int, error) {
+	text, err := checkWrite(c, f.name, data)
+	if err != nil {
+		return 0, err
+	}
+	err = c.As(func() error {
+		_, err := interruptible(ctx, func() (int, error) { return unix.Pwrite(f.fd, text, off) })
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(data), nil
+}
+
+// TextSize is how many bytes the control file name reads as at the moment.
+func (g *Group) TextSize(name string) (int, error) {
+	text, err := g.read(name)
+	return len(text), err
+}
+
+// read gives the whole text of a control file.
+func (g *Group) read(name string) ([]byte, error) {
+	fd, err := openRetry(g.fd, name, unix.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	text, err := io.ReadAll(reader(fd))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// write is one write of text to a control file.
+func (g *Group) write(ctx context.Context, name, text string) error {
+	fd, err := openRetry(g.fd, name, unix.O_WRONLY)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", name, err)
+	}
+	defer unix.Close(fd)
+	_, err = interruptible(ctx, func() (int, error) { return unix.Write(fd, []byte(text)) })
+	if err != nil {
+		return fmt.Errorf("write %q to %s: %w", text, name, err)
+	}
+	return nil
+}
+
+// reader reads a descriptor, unlike os.File without making it non-blocking.
+type reader int
+
+func (r reader) Read(b []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(r), b)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, err
+		case n == 0 && len(b) > 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}

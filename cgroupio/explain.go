@@ -1,0 +1,246 @@
+package cgroupio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The functions here turn the kernel's errno into a sentence. They run with
+// the caller's credentials, as everything does that he is told.
+
+// refuse makes a refusal of err, which keeps its errno.
+func refuse(text []byte, err error, reason, try string) *Refusal {
+	r := &Refusal{Reason: reason, Try: try, Errno: unix.EIO}
+	errors.As(err, &r.Errno)
+	if text != nil {
+		r.Value = quote(text)
+	}
+	return r
+}
+
+// ExplainLimit says why the hard limit could not be set to limit.
+func (g *Group) ExplainLimit(text []byte, limit Size, err error) error {
+	if !errors.Is(err, unix.EBUSY) {
+		return g.ExplainWrite(g.src.layout.file(Limit), text, err)
+	}
+	s, serr := g.Breakdown()
+	if serr != nil {
+		return refuse(text, err, "the group uses more, and the kernel could not reclaim enough", "write a higher limit")
+	}
+	stuck := s.Unreclaimable()
+	swap, _ := g.src.proc.swapFree()
+	swappable := min(s.Anonymous+s.Shared, swap)
+	stuck -= min(stuck, swappable)
+	why := "there is no swap to move it to"
+	if swap > 0 {
+		why = fmt.Sprintf("beyond the %s of free swap", swap.Approx())
+	}
+	least := leastLimit(stuck)
+	return refuse(text, err,
+		fmt.Sprintf("the group uses %s, of which %s cannot be reclaimed (%s)", s.Usage.Approx(), stuck.Approx(), why),
+		fmt.Sprintf("the smallest limit likely to work is %s; write that or more, or end a process of the group", least))
+}
+
+// leastLimit leaves some air above what cannot be reclaimed: the counters run
+// behind by up to 64 pages for each processor.
+func leastLimit(stuck Size) Size {
+	least := stuck + stuck/32 + 512<<10
+	step := Size(64 << 10)
+	if least > 16<<20 {
+		step = 1 << 20
+	}
+	return (least + step - 1) / step * step
+}
+
+// ExplainWrite says why text could not be written to the control file name.
+func (g *Group) ExplainWrite(name string, text []byte, err error) error {
+	var r *Refusal
+	var errno syscall.Errno
+	if errors.As(err, &r) || !errors.As(err, &errno) {
+		return err
+	}
+	switch name {
+	case "tasks", "cgroup.procs", "cgroup.threads":
+		return g.explainMove(text, err, errno)
+	case g.src.layout.file(Limit), g.src.layout.file(SwapLimit):
+		if errno == unix.EBUSY {
+			return g.ExplainLimit(text, 0, err)
+		}
+		if errno == unix.EINVAL {
+			return g.explainLimitOrder(name, text, err)
+		}
+	}
+	reason, try := sentence(errno)
+	return refuse(text, err, reason, try)
+}
+
+func (g *Group) explainLimitOrder(name string, text []byte, err error) error {
+	if parent, perr := g.parent(); perr == nil && parent == nil {
+		return refuse(text, err, "the root group is the whole machine, whose memory the kernel does not limit",
+			"set the limit on a group below it")
+	} else if perr == nil {
+		parent.Close()
+	}
+	limitFile, swapFile := g.src.layout.file(Limit), g.src.layout.file(SwapLimit)
+	limit, lerr := v1{}.bytesIn(g, Limit)
+	swap, serr := v1{}.bytesIn(g, SwapLimit)
+	if lerr == nil && serr == nil {
+		if name == limitFile {
+			return refuse(text, err, fmt.Sprintf("more than %s, which is %s", swapFile, swap),
+				"raise that first, or write limit.human, which changes both in the right order")
+		}
+		return refuse(text, err, fmt.Sprintf("less than %s, which is %s", limitFile, limit),
+			"lower that first, or write limit.human, which changes both in the right order")
+	}
+	reason, try := sentence(unix.EINVAL)
+	return refuse(text, err, reason, try)
+}
+
+func (g *Group) explainMove(text []byte, err error, errno syscall.Errno) error {
+	pid := strings.TrimSpace(string(text))
+	switch errno {
+	case unix.ESRCH:
+		return refuse(text, err, "there is no process with this number", "write the number of a running process; ps shows them")
+	case unix.EACCES, unix.EPERM:
+		var st unix.Stat_t
+		owner := "another user"
+		if unix.Fstatat(g.src.proc.fd, pid, &st, 0) == nil {
+			owner = userName(st.Uid)
+		}
+		return refuse(text, err, fmt.Sprintf("the process belongs to %s", owner),
+			"a process can be moved by its owner, if he may write both groups, and by root")
+	case unix.EINVAL:
+		return refuse(text, err, "the kernel does not move this process (a kernel thread, or one bound to its group)",
+			"write the number of an ordinary process")
+	}
+	reason, try := sentence(errno)
+	return refuse(text, err, reason, try)
+}
+
+// ExplainOpen says why the member name, or with "" the group itself, could not
+// be changed: did names what was tried.
+func (g *Group) ExplainChange(c *Caller, name, did string, err error) error {
+	var r *Refusal
+	var errno syscall.Errno
+	if errors.As(err, &r) || !errors.As(err, &errno) {
+		return err
+	}
+	reason, try := sentence(errno)
+	var st unix.Stat_t
+	if (errno == unix.EACCES || errno == unix.EPERM) && unix.Stat(g.proc(name), &st) == nil {
+		reason = fmt.Sprintf("user %s may not: it belongs to %s, mode %04o", userName(c.Uid), userName(st.Uid), st.Mode&0o7777)
+		try = "its owner or root may, or can give the right with chown or chmod"
+	}
+	return refuse(nil, err, did+": "+reason, try)
+}
+
+// ExplainBusy says who keeps the child group name from being removed.
+func (g *Group) ExplainBusy(name string, err error) error {
+	const most = 5
+	fd, oerr := openRetry(g.fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if oerr != nil {
+		return refuse(nil, err, "rmdir: the group is busy", "try again")
+	}
+	child := &Group{src: g.src, fd: fd}
+	defer child.Close()
+	if groups := child.childGroups(); len(groups) > 0 {
+		return refuse(nil, err, "rmdir: "+count(len(groups), "group")+" below it: "+list(groups, most), "remove them first")
+	}
+	text, _ := child.read(g.src.layout.file(Members))
+	var inside []string
+	for pid := range bytes.FieldsSeq(text) {
+		who := string(pid)
+		if len(inside) < most {
+			_ = g.src.proc.read(who+"/comm", func(b []byte) error {
+				who += " (" + string(bytes.TrimSpace(b)) + ")"
+				return nil
+			})
+		}
+		inside = append(inside, who)
+	}
+	if len(inside) == 0 {
+		return refuse(nil, err, "rmdir: the group was busy a moment ago", "try again")
+	}
+	return refuse(nil, err, "rmdir: "+count(len(inside), "process")+" inside: "+list(inside, most),
+		"move them by writing each number to another group's cgroup.procs, or end them")
+}
+
+func (g *Group) childGroups() []string {
+	fd, err := g.OpenDir()
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	var names []string
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.Getdents(fd, buf)
+		if err != nil || n <= 0 {
+			break
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		st, err := g.Lookup(name)
+		return err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR
+	})
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	plural := map[string]string{"process": "processes", "group": "groups"}
+	return strconv.Itoa(n) + " " + plural[what]
+}
+
+func list(names []string, most int) string {
+	for i, name := range names[:min(len(names), most)] {
+		if strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) {
+			names[i] = strconv.Quote(name)
+		}
+	}
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+func userName(uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+// sentences explain an errno where nothing more is known.
+var sentences = map[syscall.Errno][2]string{
+	unix.EACCES:     {"the kernel does not let this user do it", "ask the group's owner, or root"},
+	unix.EPERM:      {"the kernel does not let this user do it", "ask root"},
+	unix.EINVAL:     {"the kernel does not take this value here", "see the kernel's documentation of this file"},
+	unix.EBUSY:      {"the kernel says that it is in use", "try again when it is not"},
+	unix.EINTR:      {"a signal ended it before anything had changed", "try again"},
+	unix.ENODEV:     {"the group was removed", "use a group that exists"},
+	unix.ENOENT:     {"it does not exist", "see the listing of the group"},
+	unix.EEXIST:     {"the name is taken", "use another name"},
+	unix.E2BIG:      {"longer than the kernel takes in one write", "write at most 4096 bytes"},
+	unix.ENOSPC:     {"the kernel has no room for another group", "remove groups that are not used"},
+	unix.EAGAIN:     {"the kernel is at its limit of groups (cgroup.max.descendants)", "remove groups that are not used"},
+	unix.EOPNOTSUPP: {"the kernel does not support it here", "see the kernel's documentation of this file"},
+}
+
+func sentence(errno syscall.Errno) (reason, try string) {
+	if s, ok := sentences[errno]; ok {
+		return s[0], s[1]
+	}
+	return "the kernel said: " + errno.Error(), "see the kernel's documentation of this file"
+}

@@ -1,0 +1,46 @@
+package cgroupio
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// interruptible runs call, one system call that may block for seconds, so that
+// the end of ctx reaches it as a signal does on the kernel's own tree: the
+// call returns EINTR if nothing has happened yet.
+func interruptible(ctx context.Context, call func() (int, error)) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	tid := unix.Gettid()
+
+	// mu keeps a signal from reaching the thread after the call.
+	var mu sync.Mutex
+	returned := false
+	signal := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if !returned {
+			// The Go runtime takes SIGURG for a request to preempt,
+			// which is harmless; the kernel sees a pending signal.
+			unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
+		}
+		return !returned
+	}
+	stop := context.AfterFunc(ctx, func() {
+		// Again and again, as the first may come before the thread is
+		// in the kernel.
+		for signal() {
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	n, err := call()
+	mu.Lock()
+	returned = true
+	mu.Unlock()
+	stop()
+	return n, err
+}

@@ -1,0 +1,144 @@
+package cgroupio
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Quantity is what a group can be asked for under either of the kernel's
+// memory interfaces.
+type Quantity int
+
+const (
+	Members   Quantity = iota // who is in the group: every group has it
+	Limit                     // the hard limit
+	SwapLimit                 // the swap allowance on top of it
+	Usage                     // memory charged to the group and those below
+	Peak                      // the highest usage
+	Breakdown                 // where the memory goes
+)
+
+// layout is what differs between the kernel's memory interfaces. Its methods
+// run with the credentials of the calling thread.
+type layout interface {
+	// file names the control file that stands for q, "" for none.
+	file(q Quantity) string
+	usage(g *Group) (Size, error)
+	peak(g *Group) (Size, error)
+	resetPeak(ctx context.Context, g *Group) error
+	limit(g *Group) (Size, error)
+	// setLimit changes all control files that must change, or none.
+	setLimit(ctx context.Context, g *Group, limit Size) error
+	// effectiveLimit is the tightest limit of the group and those above it.
+	effectiveLimit(g *Group) (Size, error)
+	breakdown(g *Group) (Stat, error)
+}
+
+// File gives the attributes and the name of the control file that stands for
+// q; ENOENT where the kernel has none in this group.
+func (g *Group) File(q Quantity) (string, unix.Stat_t, error) {
+	name := g.src.layout.file(q)
+	if name == "" {
+		return "", unix.Stat_t{}, unix.ENOENT
+	}
+	st, err := g.Lookup(name)
+	return name, st, err
+}
+
+// Usage is the memory charged to the group and the groups below it.
+func (g *Group) Usage() (Size, error) { return g.src.layout.usage(g) }
+
+// Peak is the highest usage since the group was made or [Group.ResetPeak].
+func (g *Group) Peak() (Size, error) { return g.src.layout.peak(g) }
+
+// ResetPeak sets the peak to what is used now. text must say 0, as it reads
+// afterwards at the least.
+func (g *Group) ResetPeak(ctx context.Context, text []byte) error {
+	if string(bytes.TrimSpace(text)) != "0" {
+		return &Refusal{
+			Value: quote(text), Errno: unix.EINVAL,
+			Reason: "the peak can only be set back", Try: "write 0",
+		}
+	}
+	if err := g.src.layout.resetPeak(ctx, g); err != nil {
+		return g.ExplainWrite(g.src.layout.file(Peak), text, err)
+	}
+	return nil
+}
+
+// Limit is the group's own hard limit, [Max] for none.
+func (g *Group) Limit() (Size, error) { return g.src.layout.limit(g) }
+
+// EffectiveLimit is the tightest hard limit of the group and those above it,
+// [Max] where none has one.
+func (g *Group) EffectiveLimit() (Size, error) { return g.src.layout.effectiveLimit(g) }
+
+// Breakdown says where the group's memory goes.
+func (g *Group) Breakdown() (Stat, error) { return g.src.layout.breakdown(g) }
+
+// SetLimit sets the hard limit to what text says, as [ParseSize] reads it; a
+// percentage is one of what the parent allows. It changes everything that
+// belongs to it or nothing, and a [Refusal] says why not.
+func (g *Group) SetLimit(ctx context.Context, text []byte) error {
+	limit, err := ParseSize(text, g.allowedByParent)
+	if err != nil {
+		return err
+	}
+	parent, err := g.parent()
+	if err != nil {
+		return err
+	}
+	if parent == nil {
+		return &Refusal{
+			Value: quote(text), Errno: unix.EINVAL,
+			Reason: "the root group is the whole machine, whose memory the kernel does not limit",
+			Try:    "set the limit on a group below it",
+		}
+	}
+	parent.Close()
+	if err := g.src.layout.setLimit(ctx, g, limit); err != nil {
+		return g.ExplainLimit(text, limit, err)
+	}
+	return nil
+}
+
+// parent opens the group above, nil for the root of the hierarchy. For the
+// source's own group it looks outside the source.
+func (g *Group) parent() (*Group, error) {
+	var here, above unix.Stat_t
+	if err := unix.Fstat(g.fd, &here); err != nil {
+		return nil, fmt.Errorf("stat the group: %w", err)
+	}
+	fd, err := openRetry(g.fd, "..", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, fmt.Errorf("open the parent group: %w", err)
+	}
+	if err := unix.Fstat(fd, &above); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("stat the parent group: %w", err)
+	}
+	if above.Dev != here.Dev || above.Ino == here.Ino {
+		unix.Close(fd)
+		return nil, nil
+	}
+	return &Group{src: g.src, fd: fd, ino: above.Ino}, nil
+}
+
+// allowedByParent is what 100% means: the parent's effective limit, or the
+// machine's memory where there is none.
+func (g *Group) allowedByParent() (Size, error) {
+	machine, err := g.src.proc.memTotal()
+	if err != nil {
+		return 0, err
+	}
+	parent, err := g.parent()
+	if err != nil || parent == nil {
+		return machine, err
+	}
+	defer parent.Close()
+	limit, err := parent.EffectiveLimit()
+	return min(limit, machine), err
+}

@@ -1,0 +1,128 @@
+package cgroupio
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// procfs is the /proc that the daemon's own pid namespace is seen in.
+type procfs struct {
+	fd             int
+	userNS, pidNS  uint64 // the daemon's own
+	statusBuffers  sync.Pool
+	maxStatusBytes int
+}
+
+func openProcfs() (*procfs, error) {
+	fd, err := openRetry(unix.AT_FDCWD, "/proc", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, fmt.Errorf("open /proc: %w", err)
+	}
+	p := &procfs{fd: fd, maxStatusBytes: 1 << 20}
+	p.statusBuffers.New = func() any { b := make([]byte, 8192); return &b }
+	self := os.Getpid()
+	p.userNS, err = p.namespace(self, "user")
+	if err == nil {
+		p.pidNS, err = p.namespace(self, "pid")
+	}
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("read the daemon's own namespaces: %w", err)
+	}
+	return p, nil
+}
+
+func (p *procfs) close() { unix.Close(p.fd) }
+
+// namespace gives the number of one of pid's namespaces.
+func (p *procfs) namespace(pid int, kind string) (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(p.fd, strconv.Itoa(pid)+"/ns/"+kind, &st, 0)
+	return st.Ino, err
+}
+
+// status is what /proc/PID/status says of a task's credentials.
+type status struct {
+	uid, gid [4]uint32 // real, effective, saved, file system
+	groups   []uint32
+	caps     uint64 // effective
+}
+
+// read gives the whole file name below /proc.
+func (p *procfs) read(name string, use func([]byte) error) error {
+	fd, err := openRetry(p.fd, name, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	buf := p.statusBuffers.Get().(*[]byte)
+	defer p.statusBuffers.Put(buf)
+	n := 0
+	for {
+		m, err := unix.Read(fd, (*buf)[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n += m; m == 0 {
+			return use((*buf)[:n])
+		}
+		// A task may have 65536 groups, each up to ten digits.
+		if n == len(*buf) && n < p.maxStatusBytes {
+			*buf = append(*buf, make([]byte, n)...)
+		}
+	}
+}
+
+func (p *procfs) status(pid int) (status, error) {
+	var st status
+	err := p.read(strconv.Itoa(pid)+"/status", func(b []byte) error {
+		return st.parse(b)
+	})
+	return st, err
+}
+
+func (st *status) parse(b []byte) error {
+	seen := 0
+	for line := range bytes.Lines(b) {
+		key, value, _ := bytes.Cut(line, []byte(":"))
+		switch string(key) {
+		case "Uid":
+			copy(st.uid[:], numbers(value))
+		case "Gid":
+			copy(st.gid[:], numbers(value))
+		case "Groups":
+			st.groups = numbers(value)
+		case "CapEff":
+			caps, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64)
+			if err != nil {
+				return fmt.Errorf("parse CapEff: %w", err)
+			}
+			st.caps = caps
+		default:
+			continue
+		}
+		seen++
+	}
+	if seen != 4 {
+		return fmt.Errorf("/proc status without Uid, Gid, Groups and CapEff: %w", unix.EIO)
+	}
+	return nil
+}
+
+func numbers(b []byte) []uint32 {
+	var out []uint32
+	for field := range bytes.FieldsSeq(b) {
+		if n, err := strconv.ParseUint(string(field), 10, 32); err == nil {
+			out = append(out, uint32(n))
+		}
+	}
+	return out
+}

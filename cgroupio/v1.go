@@ -1,0 +1,182 @@
+package cgroupio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// v1 is the memory controller of cgroup v1
+// (Documentation/admin-guide/cgroup-v1/memory.rst).
+type v1 struct{}
+
+var _ layout = v1{}
+
+func (v1) file(q Quantity) string {
+	switch q {
+	case Members:
+		return "cgroup.procs"
+	case Limit:
+		return "memory.limit_in_bytes"
+	case SwapLimit:
+		return "memory.memsw.limit_in_bytes" // memory and swap together
+	case Usage:
+		return "memory.usage_in_bytes"
+	case Peak:
+		return "memory.max_usage_in_bytes"
+	case Breakdown:
+		return "memory.stat"
+	}
+	return ""
+}
+
+// bytesIn reads a control file that holds one number of bytes.
+func (v v1) bytesIn(g *Group, q Quantity) (Size, error) {
+	text, err := g.read(v.file(q))
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(text)), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("parse %s: %w", v.file(q), errors.Join(err, unix.EIO))
+	}
+	return Size(min(n, uint64(Max))), nil
+}
+
+func (v v1) usage(g *Group) (Size, error) { return v.bytesIn(g, Usage) }
+func (v v1) peak(g *Group) (Size, error)  { return v.bytesIn(g, Peak) }
+func (v v1) limit(g *Group) (Size, error) { return v.bytesIn(g, Limit) }
+
+func (v v1) resetPeak(ctx context.Context, g *Group) error {
+	return g.write(ctx, v.file(Peak), "0")
+}
+
+// setBytes writes a number of bytes: the kernel takes -1 for no limit.
+func (v v1) setBytes(ctx context.Context, g *Group, q Quantity, s Size) error {
+	text := "-1"
+	if s < Max {
+		text = strconv.FormatUint(uint64(s), 10)
+	}
+	return g.write(ctx, v.file(q), text)
+}
+
+// bothLimits keeps two changes of both limits of one group apart. A slot is
+// held by whoever filled it; groups share slots, which costs a wait at worst.
+var bothLimits = func() (slots [64]chan struct{}) {
+	for i := range slots {
+		slots[i] = make(chan struct{}, 1)
+	}
+	return slots
+}()
+
+// setLimit keeps the swap allowance, which is what memory.memsw.limit_in_bytes
+// has over memory.limit_in_bytes. The kernel wants the former never below the
+// latter, so the order depends on the direction.
+func (v v1) setLimit(ctx context.Context, g *Group, limit Size) error {
+	swap, err := v.bytesIn(g, SwapLimit)
+	if errors.Is(err, unix.ENOENT) || err == nil && swap >= Max {
+		// No swap accounting, or no limit on it: one write is all, and
+		// nobody else's slow change holds it up.
+		return v.setBytes(ctx, g, Limit, limit)
+	}
+	if err != nil {
+		return err
+	}
+	slot := bothLimits[g.ino%uint64(len(bothLimits))]
+	select {
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
+	case <-ctx.Done():
+		return unix.EINTR
+	}
+
+	old, err := v.limit(g)
+	if err != nil {
+		return err
+	}
+	if swap, err = v.bytesIn(g, SwapLimit); err != nil {
+		return err
+	}
+	newSwap := Max
+	if limit < Max && swap < Max && old <= swap && swap-old < Max-limit {
+		newSwap = limit + (swap - old)
+	}
+	type change struct {
+		q        Quantity
+		old, new Size
+	}
+	order := [2]change{{Limit, old, limit}, {SwapLimit, swap, newSwap}}
+	if limit > old {
+		order[0], order[1] = order[1], order[0]
+	}
+	for i, ch := range order {
+		if ch.new == ch.old {
+			continue
+		}
+		err := v.setBytes(ctx, g, ch.q, ch.new)
+		if err == nil {
+			continue
+		}
+		if i == 1 {
+			// Not with ctx: a caller that is gone must not leave half.
+			first := order[0]
+			if back := v.setBytes(context.WithoutCancel(ctx), g, first.q, first.old); back != nil {
+				err = errors.Join(err, fmt.Errorf("put back %s: %w", v.file(first.q), back))
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+func (v v1) effectiveLimit(g *Group) (Size, error) {
+	stat, err := v.stat(g)
+	if err != nil {
+		return 0, err
+	}
+	return Size(min(stat["hierarchical_memory_limit"], uint64(Max))), nil
+}
+
+// stat reads memory.stat; keys that nobody asks for do no harm.
+func (v v1) stat(g *Group) (map[string]uint64, error) {
+	text, err := g.read(v.file(Breakdown))
+	if err != nil {
+		return nil, err
+	}
+	return parseFlatKeyed(text), nil
+}
+
+func (v v1) breakdown(g *Group) (Stat, error) {
+	stat, err := v.stat(g)
+	if err != nil {
+		return Stat{}, err
+	}
+	usage, err := v.usage(g)
+	if err != nil {
+		return Stat{}, err
+	}
+	// The total_ keys count the groups below as well, as usage does.
+	size := func(key string) Size { return Size(stat["total_"+key]) }
+	s := Stat{
+		Usage:        usage,
+		Anonymous:    size("rss"),
+		FileActive:   size("active_file"),
+		FileInactive: size("inactive_file"),
+		Shared:       size("shmem"),
+		Unevictable:  size("unevictable"),
+		Swap:         size("swap"),
+	}
+	_, s.HasSwap = stat["total_swap"]
+	kernel, err := g.read("memory.kmem.usage_in_bytes")
+	if err == nil {
+		n, _ := strconv.ParseUint(string(bytes.TrimSpace(kernel)), 10, 64)
+		s.Kernel, s.HasKernel = Size(n), true
+	} else if !errors.Is(err, unix.ENOENT) {
+		return Stat{}, err
+	}
+	return s, nil
+}

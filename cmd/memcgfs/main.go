@@ -1,0 +1,59 @@
+// Command memcgfs mounts the kernel's memory cgroup tree with files that a
+// person can read and write beside the kernel's own.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	exitOK      = 0
+	exitFailure = 1 // the mount could not be made
+	exitUsage   = 2 // the command line is wrong
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	cfg, err := parseArgs(args)
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "memcgfs: %v\nTry 'memcgfs --help'.\n", err)
+		return exitUsage
+	case cfg.version:
+		fmt.Println("memcgfs", version())
+		return exitOK
+	}
+	if cfg.foreground || isChild() {
+		err = serve(cfg)
+	} else {
+		err = startInBackground(args)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "memcgfs: %v\n", err)
+		return exitFailure
+	}
+	return exitOK
+}
+
+// version is the module's, as the build recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && v == "(devel)" {
+			v = s.Value
+		}
+	}
+	return v + " " + info.GoVersion
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+)
+
+// mountpoint is the directory that is mounted on.
+type mountpoint struct {
+	path string // absolute, without symbolic links
+	made bool   // by us, and ours to take away
+	lock *os.File
+}
+
+// prepareMountpoint makes and checks the mountpoint, and holds it against a
+// second start until the mount is there.
+func prepareMountpoint(path, source string) (*mountpoint, error) {
+	m := &mountpoint{path: path}
+	if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		// Before it is made: mkdir in the source would make a group.
+		m.path = filepath.Join(real, filepath.Base(path))
+	}
+	if strings.HasPrefix(m.path, source+"/") {
+		return nil, fmt.Errorf("mountpoint %s is inside the source %s; choose one outside, such as /mnt/memcg", m.path, source)
+	}
+	switch err := os.Mkdir(m.path, 0o755); {
+	case err == nil:
+		m.made = true
+	case errors.Is(err, unix.EEXIST):
+	default:
+		return nil, fmt.Errorf("make the mountpoint %s: %w", m.path, errors.Unwrap(err))
+	}
+	if err := m.check(source); err != nil {
+		m.remove()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *mountpoint) check(source string) error {
+	// Without stat(2) first: a dead mount is found in mountinfo without
+	// asking it.
+	top, err := topMount(m.path)
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(m.path)
+	switch {
+	case errors.Is(err, unix.ENOTCONN):
+		return fmt.Errorf("%s is a stale mount, left by a daemon that died; clear it with: umount -l %s", m.path, m.path)
+	case err != nil:
+		return fmt.Errorf("mountpoint %s: %w", m.path, errors.Unwrap(err))
+	case !st.IsDir():
+		return fmt.Errorf("mountpoint %s is not a directory", m.path)
+	}
+	if m.path, err = filepath.EvalSymlinks(m.path); err != nil {
+		return fmt.Errorf("mountpoint: %w", err)
+	}
+	if top == nil {
+		if top, err = topMount(m.path); err != nil {
+			return err
+		}
+	}
+	switch {
+	case top == nil || m.path == source && !strings.HasPrefix(top.FSType, "fuse"):
+	case top.FSType == fsType:
+		return fmt.Errorf("%s is already mounted on %s", top.Source, m.path)
+	default:
+		return fmt.Errorf("mountpoint %s is busy: %s (%s) is mounted there", m.path, top.Source, top.FSType)
+	}
+	if m.lock, err = os.Open(m.path); err != nil {
+		return fmt.Errorf("open the mountpoint: %w", err)
+	}
+	if err := unix.Flock(int(m.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		m.lock.Close()
+		return fmt.Errorf("mountpoint %s is busy: another memcgfs is being started on it", m.path)
+	}
+	// The other one may have finished between the check and the lock.
+	if now, err := topMount(m.path); err == nil && now != nil && (top == nil || now.ID != top.ID) {
+		m.lock.Close()
+		return fmt.Errorf("%s is already mounted on %s", now.Source, m.path)
+	}
+	return nil
+}
+
+// release lets others start on the mountpoint, who then find the mount.
+func (m *mountpoint) release() { m.lock.Close() }
+
+// remove takes the directory away if it was made.
+func (m *mountpoint) remove() {
+	if m.made {
+		_ = os.Remove(m.path)
+	}
+}
+
+const fsType = "fuse.memcgfs"
+
+// topMount is the mount that is seen at path, nil if none is mounted right
+// there.
+func topMount(path string) (*mountinfo.Info, error) {
+	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		return m.Mountpoint != path, false
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read mountinfo: %w", err)
+	}
+	if len(mounts) == 0 {
+		return nil, nil
+	}
+	return mounts[len(mounts)-1], nil
+}

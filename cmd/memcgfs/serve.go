@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+	"memcgfs/fsnode"
+)
+
+// serve mounts, and serves until the mount is gone.
+func serve(cfg config) error {
+	m, server, err := start(cfg)
+	report(err)
+	if err != nil {
+		return err
+	}
+	defer m.remove()
+	if m.lock != nil {
+		m.release()
+	}
+	return waitForEnd(cfg, m, server)
+}
+
+func start(cfg config) (_ *mountpoint, _ *fuse.Server, err error) {
+	if os.Geteuid() != 0 {
+		return nil, nil, fmt.Errorf("must be started by root, to mount and to act as each caller; try: sudo memcgfs %s", cfg.mountpoint)
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return nil, nil, fmt.Errorf("no /dev/fuse: the kernel has no FUSE, or its module is not loaded; try: modprobe fuse")
+	}
+	if cfg.source == "" {
+		cfg.source, err = cgroupio.Find()
+		if errors.Is(err, cgroupio.ErrNoHierarchy) {
+			err = fmt.Errorf("%w (cgroup v1); try: mount -t cgroup -o memory memory /sys/fs/cgroup/memory", err)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	// A caller's own mode and groups decide on what is made, not ours.
+	unix.Umask(0)
+	if err := syscall.Setgroups(nil); err != nil {
+		return nil, nil, fmt.Errorf("give up supplementary groups: %w", err)
+	}
+	src, err := cgroupio.OpenSource(cfg.source)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := prepareMountpoint(cfg.mountpoint, src.Path())
+	if err != nil {
+		return nil, nil, err
+	}
+	if cfg.fsName == "" {
+		cfg.fsName = src.Path()
+	}
+	if err := os.Chdir("/"); err != nil {
+		return nil, nil, err
+	}
+	// The work is short-lived garbage in a small heap.
+	debug.SetGCPercent(50)
+	server, err := fsnode.Mount(fsnode.Config{
+		Source:      src,
+		Mountpoint:  m.path,
+		FsName:      cfg.fsName,
+		AllowOther:  cfg.allowOther,
+		ReadOnly:    cfg.readOnly,
+		Log:         newLogger(cfg),
+		LogRequests: cfg.logLevel.trace,
+	})
+	if err != nil {
+		m.release()
+		m.remove()
+		return nil, nil, err
+	}
+	return m, server, nil
+}
+
+// newLogger logs to standard error in the foreground, else to the system's log
+// where there is one.
+func newLogger(cfg config) *slog.Logger {
+	var w io.Writer = os.Stderr
+	if !cfg.foreground {
+		w = io.Discard
+		if s, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, "memcgfs"); err == nil {
+			w = s
+		}
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: cfg.logLevel.Level}))
+}
+
+// grace is how long open files are still served after a lazy unmount. Whoever
+// ends a service does not wait much longer.
+const grace = 5 * time.Second
+
+// waitForEnd returns when the mount is gone: unmounted by somebody, or by a
+// signal to us, then lazily if it is busy.
+func waitForEnd(cfg config, m *mountpoint, server *fuse.Server) error {
+	ours, err := topMount(m.path)
+	if err != nil {
+		return err
+	}
+	served := make(chan struct{})
+	go func() {
+		server.Wait()
+		close(served)
+	}()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	select {
+	case <-served:
+		return nil
+	case <-signals:
+	}
+	top, err := topMount(m.path)
+	switch {
+	case err != nil:
+		return err
+	case top == nil || ours == nil || top.ID != ours.ID:
+		return fmt.Errorf("%s is covered by another mount; ended without unmounting", m.path)
+	}
+	err = unix.Unmount(m.path, 0)
+	if errors.Is(err, unix.EBUSY) {
+		err = unix.Unmount(m.path, unix.MNT_DETACH)
+	}
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", m.path, err)
+	}
+	select {
+	case <-served:
+	case <-signals:
+	case <-time.After(grace):
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package fsnode
+
+import (
+	"context"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+// The methods here are the same for every kind of node: they act as the caller
+// on the node's place in the kernel's tree. A virtual file has its owner, mode
+// and times from a control file, and a change goes there.
+
+func (n *node) asCaller(ctx context.Context, do func(*cgroupio.Caller, *cgroupio.Group, string) error) error {
+	g, name, err := n.Operations().(place).locate()
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	c := n.t.caller(ctx)
+	return c.As(func() error { return do(c, g, name) })
+}
+
+var _ = (fs.NodeSetattrer)((*node)(nil))
+
+func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if in.Valid&fuse.FATTR_SIZE != 0 && in.Valid&^(fuse.FATTR_SIZE|fuse.FATTR_FH|fuse.FATTR_LOCKOWNER) == 0 {
+		// O_TRUNC or ftruncate(2): the open file decides, whoever asks now.
+		if h, ok := f.(interface{ Truncate(size int64) error }); ok {
+			if err := h.Truncate(int64(in.Size)); err != nil {
+				return toErrno(err)
+			}
+			return n.Operations().(fs.NodeGetattrer).Getattr(ctx, f, out)
+		}
+	}
+	err := n.asCaller(ctx, func(c *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		err := setattr(g, name, in)
+		if err != nil {
+			err = g.ExplainChange(c, name, "change of attributes", err)
+			n.t.refused(g, c, name, err)
+		}
+		return err
+	})
+	if err != nil {
+		return toErrno(err)
+	}
+	return n.Operations().(fs.NodeGetattrer).Getattr(ctx, f, out)
+}
+
+func setattr(g *cgroupio.Group, name string, in *fuse.SetAttrIn) error {
+	if mode, ok := in.GetMode(); ok {
+		if err := g.Chmod(name, mode); err != nil {
+			return err
+		}
+	}
+	uid, hasUID := in.GetUID()
+	gid, hasGID := in.GetGID()
+	if hasUID || hasGID {
+		owner := [2]int{-1, -1}
+		if hasUID {
+			owner[0] = int(uid)
+		}
+		if hasGID {
+			owner[1] = int(gid)
+		}
+		if err := g.Chown(name, owner[0], owner[1]); err != nil {
+			return err
+		}
+	}
+	if size, ok := in.GetSize(); ok {
+		if err := g.Truncate(name, int64(size)); err != nil {
+			return err
+		}
+	}
+	if in.Valid&(fuse.FATTR_ATIME|fuse.FATTR_MTIME) != 0 {
+		return g.Utimes(name, [2]unix.Timespec{
+			timeToSet(in.Valid, fuse.FATTR_ATIME, fuse.FATTR_ATIME_NOW, in.Atime, in.Atimensec),
+			timeToSet(in.Valid, fuse.FATTR_MTIME, fuse.FATTR_MTIME_NOW, in.Mtime, in.Mtimensec),
+		})
+	}
+	return nil
+}
+
+func timeToSet(valid, set, now uint32, sec uint64, nsec uint32) unix.Timespec {
+	switch {
+	case valid&now != 0:
+		return unix.Timespec{Nsec: unix.UTIME_NOW}
+	case valid&set != 0:
+		return unix.Timespec{Sec: int64(sec), Nsec: int64(nsec)}
+	}
+	return unix.Timespec{Nsec: unix.UTIME_OMIT}
+}
+
+var _ = (fs.NodeAccesser)((*node)(nil))
+
+// Access answers access(2) and chdir(2).
+func (n *node) Access(ctx context.Context, mask uint32) syscall.Errno {
+	return toErrno(n.asCaller(ctx, func(c *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		return g.Access(c, name, mask)
+	}))
+}
+
+var _ = (fs.NodeGetxattrer)((*node)(nil))
+
+func (n *node) Getxattr(ctx context.Context, attr string, dest []byte) (size uint32, _ syscall.Errno) {
+	err := n.asCaller(ctx, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		sz, err := g.Getxattr(name, attr, dest)
+		size = uint32(max(sz, 0))
+		return err
+	})
+	return size, toErrno(err)
+}
+
+var _ = (fs.NodeSetxattrer)((*node)(nil))
+
+func (n *node) Setxattr(ctx context.Context, attr string, data []byte, flags uint32) syscall.Errno {
+	return toErrno(n.asCaller(ctx, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		return g.Setxattr(name, attr, data, int(flags))
+	}))
+}
+
+var _ = (fs.NodeListxattrer)((*node)(nil))
+
+func (n *node) Listxattr(ctx context.Context, dest []byte) (size uint32, _ syscall.Errno) {
+	err := n.asCaller(ctx, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		sz, err := g.Listxattr(name, dest)
+		size = uint32(max(sz, 0))
+		return err
+	})
+	return size, toErrno(err)
+}
+
+var _ = (fs.NodeRemovexattrer)((*node)(nil))
+
+func (n *node) Removexattr(ctx context.Context, attr string) syscall.Errno {
+	return toErrno(n.asCaller(ctx, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
+		return g.Removexattr(name, attr)
+	}))
+}

@@ -1,0 +1,114 @@
+package fsnode
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+// dirNode is a group.
+type dirNode struct{ node }
+
+var _ place = (*dirNode)(nil)
+
+func (d *dirNode) locate() (*cgroupio.Group, string, error) {
+	g, err := d.t.group(d.EmbeddedInode())
+	if errors.Is(err, unix.ESTALE) {
+		// A removed directory that somebody still stands in: nothing is
+		// found there. Directories are never answered for from a cache,
+		// so there is nothing to look up again.
+		err = unix.ENOENT
+	}
+	return g, "", err
+}
+
+var _ = (fs.NodeLookuper)((*dirNode)(nil))
+
+// Lookup asks the kernel each time, as the caller: an entry is never kept for
+// a directory, since the right to search it and the groups that it has can
+// change at any moment.
+func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	g, _, err := d.locate()
+	if err != nil {
+		return nil, toErrno(err)
+	}
+	defer g.Close()
+	var child *fs.Inode
+	find := func() (err error) {
+		child, err = d.find(ctx, g, name, out)
+		return err
+	}
+	if g.SearchableByAll() {
+		err = find()
+	} else {
+		err = d.t.caller(ctx).As(find)
+	}
+	return child, toErrno(err)
+}
+
+// find looks name up in the kernel's tree first, then among the virtual files.
+func (d *dirNode) find(ctx context.Context, g *cgroupio.Group, name string, out *fuse.EntryOut) (*fs.Inode, error) {
+	st, err := g.Lookup(name)
+	if errors.Is(err, unix.ENOENT) {
+		for i := range virtualFiles {
+			if v := &virtualFiles[i]; v.name == name {
+				return d.findVirtual(ctx, g, v, out)
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := fs.StableAttr{Mode: st.Mode & unix.S_IFMT, Ino: st.Ino}
+	if id.Mode == unix.S_IFDIR {
+		fillAttr(&out.Attr, &st)
+		return d.NewInode(ctx, &dirNode{node{t: d.t}}, id), nil
+	}
+	d.t.fillControl(&out.Attr, g, name, &st)
+	if d.t.passthrough {
+		out.SetEntryTimeout(forever)
+	}
+	return d.NewInode(ctx, &controlNode{node{t: d.t}}, id), nil
+}
+
+func (d *dirNode) findVirtual(ctx context.Context, g *cgroupio.Group, v *virtualFile, out *fuse.EntryOut) (*fs.Inode, error) {
+	_, st, err := v.anchor(g)
+	if err != nil {
+		return nil, err
+	}
+	v.fillAttr(&out.Attr, g, &st)
+	out.SetEntryTimeout(forever)
+	id := fs.StableAttr{Mode: unix.S_IFREG, Ino: out.Attr.Ino}
+	return d.NewInode(ctx, &virtualNode{node: node{t: d.t}, file: v}, id), nil
+}
+
+var _ = (fs.NodeGetattrer)((*dirNode)(nil))
+
+func (d *dirNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	g, _, err := d.locate()
+	if err != nil {
+		if h, ok := f.(*dirHandle); ok {
+			return h.Getattr(ctx, out)
+		}
+		return toErrno(err)
+	}
+	defer g.Close()
+	st, err := g.Stat()
+	fillAttr(&out.Attr, &st)
+	return toErrno(err)
+}
+
+var _ = (fs.NodeStatfser)((*dirNode)(nil))
+
+// Statfs answers as cgroupfs does: no blocks, so that df leaves the mount out
+// unless it is asked for.
+func (d *dirNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	*out = fuse.StatfsOut{Bsize: page, Frsize: page, NameLen: unix.NAME_MAX}
+	return 0
+}

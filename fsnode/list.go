@@ -1,0 +1,109 @@
+package fsnode
+
+import (
+	"context"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+var _ = (fs.NodeOpendirHandler)((*dirNode)(nil))
+
+// OpendirHandle opens the kernel's directory as the caller, and keeps it: what
+// is listed afterwards is what is there at that moment, and nothing once the
+// group is removed.
+func (d *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	g, _, err := d.locate()
+	if err != nil {
+		return nil, 0, toErrno(err)
+	}
+	fd := -1
+	err = d.t.caller(ctx).As(func() (err error) {
+		fd, err = g.OpenDir()
+		return err
+	})
+	if err != nil {
+		g.Close()
+		return nil, 0, toErrno(err)
+	}
+	stream, _ := fs.NewLoopbackDirStreamFd(fd)
+	return &dirHandle{group: g, fd: fd, kernel: stream}, 0, 0
+}
+
+// dirHandle lists the kernel's entries, then the virtual files.
+type dirHandle struct {
+	group *cgroupio.Group
+	fd    int // owned by kernel
+
+	mu      sync.Mutex
+	kernel  fs.DirStream
+	virtual int // how many virtual files have been considered
+}
+
+// virtualOffset is where the offsets of the virtual entries begin; those of
+// kernfs are 32-bit hashes.
+const virtualOffset = 1 << 40
+
+var _ = (fs.FileReaddirenter)((*dirHandle)(nil))
+
+func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.virtual == 0 && h.kernel.HasNext() {
+		e, errno := h.kernel.Next()
+		return &e, errno
+	}
+	for h.virtual < len(virtualFiles) {
+		v := &virtualFiles[h.virtual]
+		h.virtual++
+		if v.shadowed(h.group) {
+			continue
+		}
+		if _, _, err := v.anchor(h.group); err == nil {
+			return &fuse.DirEntry{
+				Name: v.name, Mode: unix.S_IFREG, Ino: v.ino(h.group),
+				Off: virtualOffset + uint64(h.virtual),
+			}, 0
+		}
+	}
+	return nil, 0
+}
+
+var _ = (fs.FileSeekdirer)((*dirHandle)(nil))
+
+func (h *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if off > virtualOffset {
+		h.virtual = int(min(off-virtualOffset, uint64(len(virtualFiles))))
+		return 0
+	}
+	h.virtual = 0
+	return h.kernel.(fs.FileSeekdirer).Seekdir(ctx, off)
+}
+
+var _ = (fs.FileFsyncdirer)((*dirHandle)(nil))
+
+// Fsyncdir has nothing to do, as on the kernel's tree.
+func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno { return 0 }
+
+var _ = (fs.FileGetattrer)((*dirHandle)(nil))
+
+func (h *dirHandle) Getattr(_ context.Context, out *fuse.AttrOut) syscall.Errno {
+	var st unix.Stat_t
+	err := unix.Fstat(h.fd, &st)
+	fillAttr(&out.Attr, &st)
+	return toErrno(err)
+}
+
+var _ = (fs.FileReleasedirer)((*dirHandle)(nil))
+
+func (h *dirHandle) Releasedir(context.Context, uint32) {
+	h.kernel.Close()
+	h.group.Close()
+}

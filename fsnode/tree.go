@@ -1,0 +1,110 @@
+package fsnode
+
+import (
+	"context"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+// tree is what all nodes of one mount share.
+type tree struct {
+	src *cgroupio.Source
+	why journal
+	log *slog.Logger
+
+	// passthrough says that the kernel reads control files by itself. It is
+	// found out before the mount is said to be ready, and does not change.
+	passthrough bool
+}
+
+// caller is the task whose request ctx belongs to.
+func (t *tree) caller(ctx context.Context) *cgroupio.Caller {
+	c, ok := fuse.FromContext(ctx)
+	if !ok {
+		// A request of the kernel's own, which has no caller's rights.
+		return t.src.Caller(0, 65534, 65534)
+	}
+	return t.src.Caller(int(c.Pid), c.Uid, c.Gid)
+}
+
+// refused notes why a request on the file name in the group failed, and gives
+// the errno.
+func (t *tree) refused(g *cgroupio.Group, c *cgroupio.Caller, name string, err error) syscall.Errno {
+	if err != nil {
+		t.why.note(g.Ino(), c.Uid, name, err)
+		t.log.Debug("refused", "group", g.Ino(), "file", name, "uid", c.Uid, "err", err)
+	}
+	return toErrno(err)
+}
+
+// place is a node's place in the kernel's tree: its group, which the caller
+// closes, and the name of the control file in it, "" for the group itself.
+type place interface {
+	locate() (*cgroupio.Group, string, error)
+}
+
+// node is what the three kinds of node have in common.
+type node struct {
+	fs.Inode
+	t *tree
+}
+
+// group opens the group of the directory dir.
+func (t *tree) group(dir *fs.Inode) (*cgroupio.Group, error) {
+	return t.src.Group(dir.StableAttr().Ino, func() string { return dir.Path(nil) })
+}
+
+// parentGroup opens the group that a file is in, and gives the file's name.
+func (n *node) parentGroup() (*cgroupio.Group, string, error) {
+	name, dir := n.Parent()
+	if dir == nil {
+		return nil, "", unix.ESTALE
+	}
+	g, err := n.t.group(dir)
+	return g, name, err
+}
+
+// forever is how long the kernel may keep the entry of a file: the file goes
+// only with its directory, which is looked up each time, and a request for a
+// file that another has replaced is answered with ESTALE, upon which the
+// kernel looks it up again.
+const forever = 365 * 24 * time.Hour
+
+// fillAttr turns the kernel's attributes into FUSE's.
+func fillAttr(out *fuse.Attr, st *unix.Stat_t) {
+	*out = fuse.Attr{
+		Ino: st.Ino, Size: uint64(st.Size), Blocks: uint64(st.Blocks), Blksize: uint32(st.Blksize),
+		Mode: st.Mode, Nlink: uint32(st.Nlink), Rdev: uint32(st.Rdev),
+		Owner:     fuse.Owner{Uid: st.Uid, Gid: st.Gid},
+		Atime:     uint64(st.Atim.Sec),
+		Atimensec: uint32(st.Atim.Nsec),
+		Mtime:     uint64(st.Mtim.Sec),
+		Mtimensec: uint32(st.Mtim.Nsec),
+		Ctime:     uint64(st.Ctim.Sec),
+		Ctimensec: uint32(st.Ctim.Nsec),
+	}
+}
+
+// page is the size that a file reports whose text always fits into it, as in
+// sysfs: readers that use sendfile or splice stop at the size, others do not
+// look at it.
+const page = 4096
+
+// fillControl is fillAttr for a control file. Without passthrough its reported
+// size, 0, would be where sendfile stops.
+func (t *tree) fillControl(out *fuse.Attr, g *cgroupio.Group, name string, st *unix.Stat_t) {
+	fillAttr(out, st)
+	if !t.passthrough && st.Mode&unix.S_IFMT == unix.S_IFREG && st.Mode&0o444 != 0 {
+		n, err := g.TextSize(name)
+		if err == nil {
+			out.Size = uint64(max(n, page))
+		}
+	}
+}

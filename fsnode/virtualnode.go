@@ -1,0 +1,189 @@
+package fsnode
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+// virtualNode is a virtual file in one group.
+type virtualNode struct {
+	node
+	file *virtualFile
+	// grown is how much all handles of a live file have added. The reported
+	// size counts it: tail -f reads on when the size has changed, and begins
+	// anew when it is less than what was read.
+	grown atomic.Uint64
+}
+
+var _ place = (*virtualNode)(nil)
+
+func (n *virtualNode) locate() (*cgroupio.Group, string, error) {
+	g, _, err := n.parentGroup()
+	if err != nil {
+		return nil, "", err
+	}
+	name, _, err := n.file.anchor(g)
+	if err != nil || n.file.shadowed(g) {
+		g.Close()
+		return nil, "", unix.ESTALE // the kernel looks it up again
+	}
+	return g, name, nil
+}
+
+var _ = (fs.NodeGetattrer)((*virtualNode)(nil))
+
+func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	g, name, err := n.locate()
+	if err != nil {
+		return toErrno(err)
+	}
+	defer g.Close()
+	st, err := g.Lookup(name)
+	if err != nil {
+		return toErrno(err)
+	}
+	n.file.fillAttr(&out.Attr, g, &st)
+	if n.file.live {
+		out.Size += n.grown.Load()
+		now := time.Now()
+		out.SetTimes(nil, &now, nil)
+	}
+	return 0
+}
+
+var _ = (fs.NodeOpener)((*virtualNode)(nil))
+
+// Open asks the kernel whether the caller may open the control file behind it.
+func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	g, name, err := n.locate()
+	if err != nil {
+		return nil, 0, toErrno(err)
+	}
+	c := n.t.caller(ctx)
+	mode := flags & unix.O_ACCMODE
+	err = c.As(func() error {
+		if n.file.write == nil && mode != unix.O_RDONLY {
+			return n.t.explainOpen(g, c, n.file.name, unix.EACCES)
+		}
+		st, err := g.Lookup(name)
+		if err != nil {
+			return err
+		}
+		f, err := g.Open(name, st.Ino, int(mode))
+		if err == nil {
+			return f.Close()
+		}
+		if mode != unix.O_RDONLY {
+			return n.t.explainOpen(g, c, name, err)
+		}
+		return err
+	})
+	if err != nil {
+		g.Close()
+		return nil, 0, toErrno(err)
+	}
+	h := &virtualHandle{n: n, request: request{t: n.t, group: g, caller: c}}
+	return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
+}
+
+// virtualHandle is an open virtual file. What it does is done as the caller who
+// opened it.
+type virtualHandle struct {
+	n *virtualNode
+	request
+
+	mu    sync.Mutex
+	text  []byte    // as the last read from the beginning found it
+	first int64     // the offset that text begins at
+	made  time.Time // when the last line of it was
+}
+
+// keep is how much a live file remembers of what was read.
+const keep = 64 << 10
+
+var _ = (fs.FileReader)((*virtualHandle)(nil))
+
+// Read makes the text anew at offset 0, and gives the rest of that same text
+// at others: as the kernel's own files do.
+func (h *virtualHandle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	atEnd := off == h.first+int64(len(h.text))
+	var err error
+	switch {
+	case off == 0 || h.made.IsZero():
+		h.text, h.first = nil, 0
+		err = h.add()
+	case h.n.file.live && atEnd && time.Since(h.made) >= time.Second:
+		before := len(h.text)
+		err = h.add()
+		h.n.grown.Add(uint64(len(h.text) - before))
+		if over := before - keep; over > 0 {
+			h.text, h.first = h.text[over:], h.first+int64(over)
+		}
+	}
+	if err != nil {
+		return nil, toErrno(err)
+	}
+	at := off - h.first
+	if at < 0 || at >= int64(len(h.text)) {
+		return fuse.ReadResultData(nil), 0
+	}
+	return fuse.ReadResultData(dest[:copy(dest, h.text[at:])]), 0
+}
+
+// add reads the text and adds it to what was read.
+func (h *virtualHandle) add() error {
+	return h.act(func() error {
+		text, err := h.n.file.read(h.request)
+		if err == nil {
+			h.text = append(h.text, text...)
+			h.made = time.Now()
+		}
+		return err
+	})
+}
+
+// act runs do as whoever opened the file.
+func (h *virtualHandle) act(do func() error) error {
+	err := h.caller.As(do)
+	if errors.Is(err, unix.ENOENT) && h.group.Removed() {
+		err = unix.ENODEV // as from a control file that was open
+	}
+	return err
+}
+
+var _ = (fs.FileWriter)((*virtualHandle)(nil))
+
+// Write takes each write as one whole text, as the kernel's own files do.
+func (h *virtualHandle) Write(ctx context.Context, data []byte, _ int64) (uint32, syscall.Errno) {
+	err := h.act(func() error { return h.n.file.write(ctx, h.request, data) })
+	if err != nil {
+		return 0, h.t.refused(h.group, h.caller, h.n.file.name, err)
+	}
+	return uint32(len(data)), 0
+}
+
+// Truncate has nothing to do: a text is replaced by the next write.
+func (h *virtualHandle) Truncate(int64) error { return nil }
+
+var _ = (fs.FileFsyncer)((*virtualHandle)(nil))
+
+// Fsync has nothing to do; editors want it.
+func (h *virtualHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 }
+
+var _ = (fs.FileReleaser)((*virtualHandle)(nil))
+
+func (h *virtualHandle) Release(context.Context) syscall.Errno {
+	return toErrno(h.group.Close())
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Mounts the real tree with the program given, does the main job in view of the
+# reader, and takes everything away again.
+set -eu
+memcgfs=$1
+mnt=/mnt/memcg
+group=$mnt/memcgfs-demo
+show() {
+	printf '# %s\n' "$1"
+	sh -c "$1" || true
+}
+
+cleanup() {
+	[ -z "${eater:-}" ] || kill "$eater" 2>/dev/null || true
+	wait 2>/dev/null || true
+	rmdir "$group" 2>/dev/null || true
+	umount "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+printf '# memcgfs %s\n' "$mnt"
+"$memcgfs" "$mnt"
+show "mkdir $group"
+show "echo 20M > $group/limit.human"
+show "cat $group/limit.human"
+show "cat $group/memory.limit_in_bytes"
+sh -c 'echo 0 > "$0/tasks"; exec tail /dev/zero' "$group" 2>/dev/null &
+eater=$!
+sleep 1
+show "cat $group/usage.live"
+show "echo 20X > $group/limit.human"
+show "cat $group/why"
+show "cat $group/stat.human"
