@@ -45,6 +45,12 @@ var _ = (fs.NodeGetattrer)((*virtualNode)(nil))
 func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	g, name, err := n.locate()
 	if err != nil {
+		// The group is gone; the open file still answers.
+		if h, ok := f.(*virtualHandle); ok {
+			st, err := h.anchor.Stat()
+			n.file.fillAttr(&out.Attr, h.group, &st)
+			return toErrno(err)
+		}
 		return toErrno(err)
 	}
 	defer g.Close()
@@ -70,6 +76,7 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		return nil, 0, toErrno(err)
 	}
 	c := n.t.caller(ctx)
+	h := &virtualHandle{n: n, request: request{t: n.t, group: g, caller: c}}
 	mode := flags & unix.O_ACCMODE
 	err = c.As(func() error {
 		if n.file.write == nil && mode != unix.O_RDONLY {
@@ -79,11 +86,8 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		if err != nil {
 			return err
 		}
-		f, err := g.Open(name, st.Ino, int(mode))
-		if err == nil {
-			return f.Close()
-		}
-		if mode != unix.O_RDONLY {
+		h.anchor, err = g.Open(name, st.Ino, int(mode))
+		if err != nil && mode != unix.O_RDONLY {
 			return n.t.explainOpen(g, c, name, err)
 		}
 		return err
@@ -92,7 +96,6 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		g.Close()
 		return nil, 0, toErrno(err)
 	}
-	h := &virtualHandle{n: n, request: request{t: n.t, group: g, caller: c}}
 	return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
 }
 
@@ -101,6 +104,7 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 type virtualHandle struct {
 	n *virtualNode
 	request
+	anchor *cgroupio.ControlFile
 
 	mu    sync.Mutex
 	text  []byte    // as the last read from the beginning found it
@@ -185,5 +189,5 @@ func (h *virtualHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 
 var _ = (fs.FileReleaser)((*virtualHandle)(nil))
 
 func (h *virtualHandle) Release(context.Context) syscall.Errno {
-	return toErrno(h.group.Close())
+	return toErrno(errors.Join(h.anchor.Close(), h.group.Close()))
 }

@@ -58,7 +58,6 @@ func parseArgs(args []string) (config, error) {
 	flags.StringVar(&cfg.fsName, "fsname", "", "what mount and df show as the source (default: SOURCE)")
 	flags.Var(&cfg.logLevel, "log-level", "error, warn, info, debug, or trace for every FUSE request")
 	flags.BoolVar(&cfg.version, "version", false, "print the version")
-	flags.BoolP("help", "h", false, "print this help")
 	flags.Usage = func() { fmt.Printf(usage, flags.FlagUsages()) }
 
 	if err := flags.Parse(args); err != nil {
@@ -91,7 +90,7 @@ func setOption(flags *pflag.FlagSet, option string) error {
 		return nil
 	}
 	f := flags.Lookup(name)
-	if f == nil || f.Name == "options" || f.Name == "help" || f.Name == "version" {
+	if f == nil || f.Name == "options" || f.Name == "version" {
 		return fmt.Errorf("unknown mount option %q", name)
 	}
 	if !hasValue {

@@ -31,9 +31,12 @@ func run(args []string) int {
 		fmt.Println("memcgfs", version())
 		return exitOK
 	}
-	if cfg.foreground || isChild() {
+	switch {
+	case os.Geteuid() != 0:
+		err = fmt.Errorf("must be started by root, to mount and to act as each caller; try: sudo memcgfs %s", cfg.mountpoint)
+	case cfg.foreground || isChild():
 		err = serve(cfg)
-	} else {
+	default:
 		err = startInBackground(args)
 	}
 	if err != nil {

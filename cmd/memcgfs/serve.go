@@ -34,9 +34,6 @@ func serve(cfg config) error {
 }
 
 func start(cfg config) (_ *mountpoint, _ *fuse.Server, err error) {
-	if os.Geteuid() != 0 {
-		return nil, nil, fmt.Errorf("must be started by root, to mount and to act as each caller; try: sudo memcgfs %s", cfg.mountpoint)
-	}
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return nil, nil, fmt.Errorf("no /dev/fuse: the kernel has no FUSE, or its module is not loaded; try: modprobe fuse")
 	}
