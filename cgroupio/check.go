@@ -29,6 +29,9 @@ var checks = []struct {
 }
 
 func checkWrite(c *Caller, name string, text []byte) ([]byte, error) {
+	if len(text) > maxText {
+		return nil, tooLong(text)
+	}
 	for _, entry := range checks {
 		suffix, isPattern := strings.CutPrefix(entry.name, "*")
 		if name == entry.name || isPattern && strings.HasSuffix(name, suffix) {

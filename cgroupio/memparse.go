@@ -23,9 +23,6 @@ func CheckKernelSize(text []byte, limit bool) error {
 		return &Refusal{Value: quote(text), Reason: reason, Try: try, Errno: unix.EINVAL}
 	}
 	const plain = "write bytes, or a number with K, M, G, T, P or E, or -1 for no limit"
-	if len(text) > maxText {
-		return tooLong(text)
-	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		return no("it contains a NUL byte, where the kernel stops reading", plain)
 	}

@@ -122,7 +122,7 @@ func unitBits(unit string) (bits uint, known bool) {
 func tooLong(text []byte) error {
 	return &Refusal{
 		Value: quote(text), Errno: unix.E2BIG,
-		Reason: fmt.Sprintf("more than %d bytes of text", maxText), Try: "write one number",
+		Reason: fmt.Sprintf("more than %d bytes of text", maxText), Try: "write one value",
 	}
 }
 

@@ -59,7 +59,8 @@ func setattr(g *cgroupio.Group, name string, in *fuse.SetAttrIn) error {
 	}
 	uid, hasUID := in.GetUID()
 	gid, hasGID := in.GetGID()
-	if hasUID || hasGID {
+	const others = fuse.FATTR_MODE | fuse.FATTR_SIZE | fuse.FATTR_ATIME | fuse.FATTR_MTIME
+	if hasUID || hasGID || in.Valid&others == 0 { // chown(2) to -1, -1 asks for the rights
 		owner := [2]int{-1, -1}
 		if hasUID {
 			owner[0] = int(uid)

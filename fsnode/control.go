@@ -2,6 +2,7 @@ package fsnode
 
 import (
 	"context"
+	"errors"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -23,7 +24,7 @@ func (n *controlNode) locate() (*cgroupio.Group, string, error) {
 var _ = (fs.NodeGetattrer)((*controlNode)(nil))
 
 func (n *controlNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	err := n.stat(&out.Attr)
+	err := n.stat(ctx, f, &out.Attr)
 	if h, ok := f.(*controlHandle); ok && err != nil {
 		// The group is gone; the open file still answers.
 		var st unix.Stat_t
@@ -34,14 +35,14 @@ func (n *controlNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.At
 	return toErrno(err)
 }
 
-func (n *controlNode) stat(out *fuse.Attr) error {
+func (n *controlNode) stat(ctx context.Context, f fs.FileHandle, out *fuse.Attr) error {
 	g, name, err := n.locate()
 	if err != nil {
 		return err
 	}
 	defer g.Close()
 	st, err := g.Lookup(name)
-	if err != nil || st.Ino != n.StableAttr().Ino {
+	if err != nil || st.Ino != n.StableAttr().Ino || n.outdated(ctx, g, f) {
 		return unix.ESTALE
 	}
 	n.t.fillControl(out, g, name, &st)
@@ -61,7 +62,7 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 	}
 	defer g.Close()
 	c := n.t.caller(ctx)
-	h := &controlHandle{n: n}
+	h := &controlHandle{n: n, uid: c.Uid}
 	writes := flags&unix.O_ACCMODE != unix.O_RDONLY
 	err = c.As(func() (err error) {
 		h.file, err = g.Open(name, n.StableAttr().Ino, int(flags))
@@ -92,8 +93,11 @@ func (t *tree) explainOpen(g *cgroupio.Group, c *cgroupio.Caller, name string, e
 // controlHandle is an open control file.
 type controlHandle struct {
 	n    *controlNode
+	uid  uint32
 	file *cgroupio.ControlFile
 }
+
+func (h *controlHandle) openedBy() uint32 { return h.uid }
 
 var _ = (fs.FilePassthroughFder)((*controlHandle)(nil))
 
@@ -126,6 +130,9 @@ func (h *controlHandle) Write(ctx context.Context, data []byte, off int64) (uint
 // in.
 func (h *controlHandle) explain(c *cgroupio.Caller, data []byte, err error) syscall.Errno {
 	g, name, gerr := h.n.locate()
+	if errors.Is(gerr, unix.ESTALE) && !errors.Is(err, unix.E2BIG) {
+		return syscall.ENODEV // the group is gone, whatever was written
+	}
 	if gerr != nil {
 		return toErrno(err)
 	}

@@ -71,10 +71,12 @@ func (d *dirNode) find(ctx context.Context, g *cgroupio.Group, name string, out 
 		return d.NewInode(ctx, &dirNode{node{t: d.t}}, id), nil
 	}
 	d.t.fillControl(&out.Attr, g, name, &st)
+	child := d.NewInode(ctx, &controlNode{node{t: d.t}}, id)
 	if d.t.passthrough {
-		out.SetEntryTimeout(forever)
+		// Else its size, which grows, must be right when it is opened.
+		d.t.keep(child, g, out)
 	}
-	return d.NewInode(ctx, &controlNode{node{t: d.t}}, id), nil
+	return child, nil
 }
 
 func (d *dirNode) findVirtual(ctx context.Context, g *cgroupio.Group, v *virtualFile, out *fuse.EntryOut) (*fs.Inode, error) {
@@ -83,9 +85,10 @@ func (d *dirNode) findVirtual(ctx context.Context, g *cgroupio.Group, v *virtual
 		return nil, err
 	}
 	v.fillAttr(&out.Attr, g, &st)
-	out.SetEntryTimeout(forever)
 	id := fs.StableAttr{Mode: unix.S_IFREG, Ino: out.Attr.Ino}
-	return d.NewInode(ctx, &virtualNode{node: node{t: d.t}, file: v}, id), nil
+	child := d.NewInode(ctx, &virtualNode{node: node{t: d.t}, file: v}, id)
+	d.t.keep(child, g, out)
+	return child, nil
 }
 
 var _ = (fs.NodeGetattrer)((*dirNode)(nil))

@@ -3,6 +3,7 @@ package fsnode
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,6 +55,8 @@ type place interface {
 type node struct {
 	fs.Inode
 	t *tree
+	// kept says that the kernel may have the entry of this file cached.
+	kept atomic.Bool
 }
 
 // group opens the group of the directory dir.
@@ -76,6 +79,29 @@ func (n *node) parentGroup() (*cgroupio.Group, string, error) {
 // file that another has replaced is answered with ESTALE, upon which the
 // kernel looks it up again.
 const forever = 365 * 24 * time.Hour
+
+// keep lets the kernel cache the entry of a file, where everybody may look it
+// up.
+func (t *tree) keep(file *fs.Inode, g *cgroupio.Group, out *fuse.EntryOut) {
+	if g.SearchableByAll() {
+		file.Operations().(interface{ base() *node }).base().kept.Store(true)
+		out.SetEntryTimeout(forever)
+	}
+}
+
+func (n *node) base() *node { return n }
+
+// outdated says that a file is asked about without having been looked up,
+// where by now not everybody may: the kernel looks it up again when the answer
+// is ESTALE. A user who has it open need not look it up.
+func (n *node) outdated(ctx context.Context, g *cgroupio.Group, f fs.FileHandle) bool {
+	if h, ok := f.(interface{ openedBy() uint32 }); ok {
+		if c, ok := fuse.FromContext(ctx); ok && c.Uid == h.openedBy() {
+			return false
+		}
+	}
+	return !g.SearchableByAll() && n.kept.Swap(false)
+}
 
 // fillAttr turns the kernel's attributes into FUSE's.
 func fillAttr(out *fuse.Attr, st *unix.Stat_t) {

@@ -55,8 +55,8 @@ func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.At
 	}
 	defer g.Close()
 	st, err := g.Lookup(name)
-	if err != nil {
-		return toErrno(err)
+	if err != nil || n.outdated(ctx, g, f) {
+		return syscall.ESTALE
 	}
 	n.file.fillAttr(&out.Attr, g, &st)
 	if n.file.live {
@@ -111,6 +111,8 @@ type virtualHandle struct {
 	first int64     // the offset that text begins at
 	made  time.Time // when the last line of it was
 }
+
+func (h *virtualHandle) openedBy() uint32 { return h.caller.Uid }
 
 // keep is how much a live file remembers of what was read.
 const keep = 64 << 10
