@@ -79,7 +79,10 @@ func known(mounted *side, op operation, got [2]string) bool {
 	if path, ok := strings.CutPrefix(op.text, "stat "); ok && mounted.hasOpen(strings.TrimSuffix(path, " []")) {
 		return true // stat(2) by path is answered as fstat(2) is
 	}
-	return got[1] == "EISDIR" || got[1] == "ENOTDIR" || got[1] == "ENOENT" && strings.HasPrefix(op.text, "rename")
+	if strings.HasPrefix(op.text, "rename") {
+		return !strings.HasPrefix(got[1], "ok")
+	}
+	return got[1] == "EISDIR" || got[1] == "ENOTDIR"
 }
 
 func last[T any](s []T, n int) []T { return s[max(0, len(s)-n):] }

@@ -16,15 +16,24 @@ chmod 0755 /etc/init.d/memcgfs
 grep -qx fuse /etc/modules || echo fuse >>/etc/modules
 [ -e /dev/fuse ] || modprobe fuse
 
-# The cgroup hierarchies, at boot and now.
-for service in cgroups memcgfs; do
-	rc-update -q show boot default | grep -q "^ *$service " || rc-update -q add "$service" default
-done
-rc-service -q cgroups status >/dev/null 2>&1 || rc-service cgroups start
-rc-service memcgfs restart
+enable_at_boot() {
+	rc-update -q show sysinit boot default | grep -q "^ *$1 " || rc-update -q add "$1" default
+}
 
-if [ ! -e /mnt/memcg/limit.human ]; then
-	echo "memcgfs is installed, but /mnt/memcg does not answer; see: rc-service memcgfs status" >&2
+# The cgroup hierarchies, at boot and now. Before Alpine 3.8 there is no such
+# service: sysfs mounts them.
+if [ -e /etc/init.d/cgroups ]; then
+	enable_at_boot cgroups
+	rc-service -q cgroups status >/dev/null 2>&1 || rc-service cgroups start
+fi
+if ! grep -Eq ' cgroup ([^ ]*,)?memory[, ]' /proc/mounts; then
+	echo "memcgfs is installed, but no cgroup v1 hierarchy with the memory controller is mounted; see /proc/cgroups and rc_cgroup_mode in /etc/rc.conf" >&2
+	exit 1
+fi
+
+enable_at_boot memcgfs
+if ! rc-service memcgfs restart || [ ! -e /mnt/memcg/limit.human ]; then
+	echo "memcgfs is installed, but /mnt/memcg does not answer; see /var/log/memcgfs.log" >&2
 	exit 1
 fi
 echo "memcgfs serves /mnt/memcg; the exercise is in docs/exercise.md"
