@@ -37,10 +37,9 @@ func CheckKernelSize(text []byte, limit bool) error {
 	switch {
 	case s[0] == '-':
 		return no("not a size that the kernel takes", "write -1 for no limit")
-	case len(rest) == len(s) || len(rest) == 0 && !isDigit(s[0]):
-		if len(rest) == 0 {
-			return no("a unit without a number, which the kernel reads as 0", plain)
-		}
+	case len(rest) == 0 && !isDigit(s[0]):
+		return no("a unit without a number, which the kernel reads as 0", plain)
+	case !isDigit(s[0]):
 		if _, err := ParseSize(s, nothing); err == nil {
 			return no("not a word that the kernel takes", "write -1 for no limit, or write it to limit.human")
 		}

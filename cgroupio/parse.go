@@ -2,6 +2,7 @@ package cgroupio
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/big"
 	"strings"
@@ -62,9 +63,13 @@ func ParseSize(text []byte, whole func() (Size, error)) (Size, error) {
 	if hasPoint && (fraction == "" || strings.Contains(fraction, ".")) {
 		return no("not a decimal number", "write one such as 1.5")
 	}
+	shift, known := unitBits(unit)
+	if !known && unit != "%" {
+		return no(fmt.Sprintf("unknown unit %s", quote([]byte(unit))), grammar)
+	}
 	if len(digits) > 1 && digits[0] == '0' {
 		return no("leading zeros, which the kernel would read as octal",
-			"write "+strings.TrimPrefix(strings.TrimLeft(digits, "0")+strings.TrimPrefix(s, digits), " "))
+			"write "+cmp.Or(strings.TrimLeft(digits, "0"), "0")+strings.TrimPrefix(number, digits)+unit)
 	}
 
 	// value = digits and fraction as one integer, over 10^len(fraction).
@@ -82,10 +87,6 @@ func ParseSize(text []byte, whole func() (Size, error)) (Size, error) {
 		value.Mul(value, new(big.Int).SetUint64(uint64(all)))
 		over = hundred
 	} else {
-		shift, known := unitBits(unit)
-		if !known {
-			return no(fmt.Sprintf("unknown unit %s", quote([]byte(unit))), grammar)
-		}
 		value.Lsh(value, shift)
 	}
 	isZero := value.Sign() == 0
