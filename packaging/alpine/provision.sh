@@ -32,7 +32,9 @@ if ! grep -Eq ' cgroup ([^ ]*,)?memory[, ]' /proc/mounts; then
 fi
 
 enable_at_boot memcgfs
-if ! rc-service memcgfs restart || [ ! -e /mnt/memcg/limit.human ]; then
+# Not restart, which may give up when the daemon has died.
+rc-service -q memcgfs stop || rc-service memcgfs zap
+if ! rc-service memcgfs start || [ ! -e /mnt/memcg/limit.human ]; then
 	echo "memcgfs is installed, but /mnt/memcg does not answer; see /var/log/memcgfs.log" >&2
 	exit 1
 fi
