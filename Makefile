@@ -7,7 +7,7 @@ BINARY  := build/memcgfs
 SCRIPTS := $(shell find packaging internal .ci -type f \( -name '*.sh' -o -path '.ci/run' \) 2>/dev/null)
 
 # Tools that the tests and checks call; each is a Debian package.
-PACKAGES := busybox-static attr shellcheck vagrant python3-minimal gcc libc6-dev procps util-linux
+PACKAGES := busybox attr shellcheck vagrant python3-minimal gcc libc6-dev procps util-linux
 
 .PHONY: build static demo test check setup race bench fuzz install clean
 

@@ -7,7 +7,7 @@ mnt=/mnt/memcg
 group=$mnt/memcgfs-demo
 show() {
 	printf '# %s\n' "$1"
-	sh -c "$1" || true
+	bash -c "$1" || true
 }
 
 cleanup() {
@@ -25,7 +25,8 @@ show "mkdir $group"
 show "echo 20M > $group/limit.human"
 show "cat $group/limit.human"
 show "cat $group/memory.limit_in_bytes"
-sh -c 'echo 0 > "$0/tasks"; exec tail /dev/zero' "$group" 2>/dev/null &
+# Some memory for it, in a shell variable.
+bash -c 'echo 0 > "$0/tasks"; A=$(head -c 5M /dev/zero | tr "\0" A); sleep 60 & wait' "$group" &
 eater=$!
 sleep 1
 show "cat $group/usage.live"
