@@ -39,6 +39,9 @@ Examples:
   memcgfs -o ro,fsname=memory /sys/fs/cgroup/memory/web /mnt/web
   umount /mnt/memcg                        or end memcgfs with SIGTERM
 
+SIGTERM and SIGINT unmount, lazily while files are open. SIGUSR1 writes to the
+log what the daemon holds: goroutines, descriptors, threads and heap.
+
 Exit status: 0 when the mount answers, 1 when it could not be made, 2 for a
 wrong command line. With -f, 0 after a clean unmount.
 `

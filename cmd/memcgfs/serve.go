@@ -21,7 +21,8 @@ import (
 
 // serve mounts, and serves until the mount is gone.
 func serve(cfg config) error {
-	m, server, err := start(cfg)
+	log := newLogger(cfg)
+	m, server, err := start(cfg, log)
 	report(err)
 	if err != nil {
 		return err
@@ -30,10 +31,10 @@ func serve(cfg config) error {
 	if m.lock != nil {
 		m.release()
 	}
-	return waitForEnd(cfg, m, server)
+	return waitForEnd(m, server, log)
 }
 
-func start(cfg config) (_ *mountpoint, _ *fuse.Server, err error) {
+func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err error) {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return nil, nil, fmt.Errorf("no /dev/fuse: the kernel has no FUSE, or its module is not loaded; try: modprobe fuse")
 	}
@@ -73,7 +74,7 @@ func start(cfg config) (_ *mountpoint, _ *fuse.Server, err error) {
 		FsName:      cfg.fsName,
 		AllowOther:  cfg.allowOther,
 		ReadOnly:    cfg.readOnly,
-		Log:         newLogger(cfg),
+		Log:         log,
 		LogRequests: cfg.logLevel.trace,
 	})
 	if err != nil {
@@ -103,7 +104,7 @@ const grace = 5 * time.Second
 
 // waitForEnd returns when the mount is gone: unmounted by somebody, or by a
 // signal to us, then lazily if it is busy.
-func waitForEnd(cfg config, m *mountpoint, server *fuse.Server) error {
+func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger) error {
 	ours, err := topMount(m.path)
 	if err != nil {
 		return err
@@ -115,10 +116,17 @@ func waitForEnd(cfg config, m *mountpoint, server *fuse.Server) error {
 	}()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	select {
-	case <-served:
-		return nil
-	case <-signals:
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGUSR1)
+	for ended := false; !ended; {
+		select {
+		case <-served:
+			return nil
+		case <-asked:
+			logState(log)
+		case <-signals:
+			ended = true
+		}
 	}
 	top, err := topMount(m.path)
 	switch {

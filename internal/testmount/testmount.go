@@ -90,6 +90,9 @@ func Start(t testing.TB, flags ...string) *Mount {
 	}
 }
 
+// Alive says that the program has not ended.
+func (m *Mount) Alive() error { return unix.Kill(m.Pid, 0) }
+
 // Log is what the program has logged so far.
 func (m *Mount) Log() string { return m.log.String() }
 
