@@ -24,6 +24,7 @@ type Caller struct {
 	groups     []uint32
 	caps       uint64 // effective, in the daemon's user namespace
 	foreignPID bool   // its pid namespace is not the daemon's
+	proc       *procfs
 }
 
 // Caller reads who the thread tid is, whose request carries uid and gid. The
@@ -34,7 +35,7 @@ type Caller struct {
 // the task acts with borrowed credentials: it then has no supplementary groups
 // and no capability here, which is less than it may have and never more.
 func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
-	c := &Caller{Tid: tid, Uid: uid, Gid: gid, euid: uid, egid: gid, foreignPID: true}
+	c := &Caller{Tid: tid, Uid: uid, Gid: gid, euid: uid, egid: gid, foreignPID: true, proc: s.proc}
 	if tid == 0 {
 		return c
 	}

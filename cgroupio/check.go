@@ -2,6 +2,7 @@ package cgroupio
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -51,39 +52,49 @@ func checkCount(_ *Caller, text []byte) ([]byte, error) {
 	return text, CheckKernelSize(text, false)
 }
 
+// listsTasks says that a control file holds numbers of tasks: it is written and
+// read in those of the caller's pid namespace.
+func listsTasks(name string) bool {
+	return name == "tasks" || name == "cgroup.procs" || name == "cgroup.threads"
+}
+
 // checkPid turns the number of a task into what the daemon must write for the
 // kernel to find that task.
 func checkPid(c *Caller, text []byte) ([]byte, error) {
-	value := quote(text)
+	pid, err := callersPid(c, text)
+	r := &Refusal{Value: quote(text)}
+	switch {
+	case err == nil:
+		return strconv.AppendInt(nil, int64(pid), 10), nil
+	case errors.Is(err, unix.EINVAL):
+		r.Errno, r.Reason = unix.EINVAL, "not the number of a process"
+		r.Try = "write one process ID in each write, or 0 for the writing process"
+	case errors.Is(err, unix.ESRCH):
+		r.Errno, r.Reason = unix.ESRCH, "there is no process with this number in the writer's pid namespace"
+		r.Try = "write the number of a running process; ps shows them"
+	default:
+		r.Errno, r.Reason = unix.EOPNOTSUPP, "the writer is in a pid namespace that memcgfs cannot see, so the number cannot be translated"
+		r.Try = "write it from the pid namespace that memcgfs was started in, or from one inside that"
+	}
+	return nil, r
+}
+
+// callersPid reads the number of a task that c wrote, and gives the daemon's
+// number of it.
+func callersPid(c *Caller, text []byte) (int, error) {
 	number := strings.TrimPrefix(string(bytes.TrimSpace(text)), "+")
 	// The kernel reads it with base 0, as kstrtoint does, where 0b and _ are
 	// not known.
 	pid, err := strconv.ParseInt(number, 0, 32)
 	if err != nil || pid < 0 || strings.ContainsAny(number, "_bBoO+") && !strings.HasPrefix(strings.ToLower(number), "0x") {
-		return nil, &Refusal{
-			Value: value, Errno: unix.EINVAL, Reason: "not the number of a process",
-			Try: "write one process ID in each write, or 0 for the writing process",
-		}
+		return 0, unix.EINVAL
 	}
-	switch {
-	case c.foreignPID && c.Tid == 0:
-		return nil, &Refusal{
-			Value: value, Errno: unix.EOPNOTSUPP,
-			Reason: "the writer cannot be seen from memcgfs's pid namespace, so the number cannot be translated",
-			Try:    "write it from the pid namespace that memcgfs was started in",
-		}
-	case pid == 0:
+	if pid == 0 && c.Tid != 0 {
 		// The writing thread; the kernel finds its process by itself
 		// where a whole process is moved.
-		pid = int64(c.Tid)
-	case c.foreignPID:
-		return nil, &Refusal{
-			Value: value, Errno: unix.EOPNOTSUPP,
-			Reason: "the writer is in another pid namespace, where the number means another process than here",
-			Try:    "write 0 for the writing process, or write the number from the pid namespace that memcgfs was started in",
-		}
+		return c.Tid, nil
 	}
-	return strconv.AppendInt(nil, pid, 10), nil
+	return c.proc.pidFromCaller(c, int(pid))
 }
 
 // refuseEvents keeps the descriptor numbers of the writer from being taken for

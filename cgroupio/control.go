@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,9 @@ type ControlFile struct {
 	src  *Source
 	name string
 	fd   int
+
+	mu   sync.Mutex
+	pids []byte // a list of tasks, as it was made for a reader elsewhere
 }
 
 // Open opens the control file name with the access mode, O_TRUNC, O_APPEND and
@@ -54,9 +58,31 @@ func (f *ControlFile) Stat() (unix.Stat_t, error) {
 // Truncate is ftruncate(2).
 func (f *ControlFile) Truncate(size int64) error { return unix.Ftruncate(f.fd, size) }
 
-// ReadAt is pread(2): at most one call, as short as the kernel makes it.
-func (f *ControlFile) ReadAt(ctx context.Context, dest []byte, off int64) (int, error) {
+// ReadAt is pread(2) for the thread that caller finds: at most one call, as
+// short as the kernel makes it. A list of tasks is in the numbers of that
+// thread's pid namespace; it is made at offset 0.
+func (f *ControlFile) ReadAt(ctx context.Context, caller func() *Caller, dest []byte, off int64) (int, error) {
+	if listsTasks(f.name) {
+		if c := caller(); c.foreignPID {
+			return f.readTasks(c, dest, off)
+		}
+	}
 	return interruptible(ctx, func() (int, error) { return unix.Pread(f.fd, dest, off) })
+}
+
+func (f *ControlFile) readTasks(c *Caller, dest []byte, off int64) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if off == 0 || f.pids == nil {
+		text, err := io.ReadAll(&reader{fd: f.fd})
+		if err != nil {
+			return 0, err
+		}
+		if f.pids, err = c.proc.pidsForCaller(c, text); err != nil {
+			return 0, err
+		}
+	}
+	return copy(dest, f.pids[min(off, int64(len(f.pids))):]), nil
 }
 
 // WriteAt checks data and passes it to the kernel in one write, with c's
@@ -89,7 +115,7 @@ func (g *Group) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	defer unix.Close(fd)
-	text, err := io.ReadAll(reader(fd))
+	text, err := io.ReadAll(&reader{fd: fd})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -110,12 +136,16 @@ func (g *Group) write(ctx context.Context, name, text string) error {
 	return nil
 }
 
-// reader reads a descriptor, unlike os.File without making it non-blocking.
-type reader int
+// reader reads a descriptor from its beginning, unlike os.File without making
+// it non-blocking, and without moving it.
+type reader struct {
+	fd  int
+	off int64
+}
 
-func (r reader) Read(b []byte) (int, error) {
+func (r *reader) Read(b []byte) (int, error) {
 	for {
-		n, err := unix.Read(int(r), b)
+		n, err := unix.Pread(r.fd, b, r.off)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
@@ -123,6 +153,7 @@ func (r reader) Read(b []byte) (int, error) {
 		case n == 0 && len(b) > 0:
 			return 0, io.EOF
 		default:
+			r.off += int64(n)
 			return n, nil
 		}
 	}

@@ -26,11 +26,8 @@ func refuse(text []byte, err error, reason, try string) *Refusal {
 	return r
 }
 
-// ExplainLimit says why the hard limit could not be set to limit.
-func (g *Group) ExplainLimit(text []byte, limit Size, err error) error {
-	if !errors.Is(err, unix.EBUSY) {
-		return g.ExplainWrite(g.src.layout.file(Limit), text, err)
-	}
+// explainFull says why a limit could not be brought down to what text says.
+func (g *Group) explainFull(text []byte, err error) error {
 	s, serr := g.Breakdown()
 	if serr != nil {
 		return refuse(text, err, "the group uses more, and the kernel could not reclaim enough", "write a higher limit")
@@ -60,21 +57,21 @@ func leastLimit(stuck Size) Size {
 	return (least + step - 1) / step * step
 }
 
-// ExplainWrite says why text could not be written to the control file name.
-func (g *Group) ExplainWrite(name string, text []byte, err error) error {
+// ExplainWrite says why the text that c wrote to the control file name was not
+// taken.
+func (g *Group) ExplainWrite(c *Caller, name string, text []byte, err error) error {
 	var r *Refusal
 	var errno syscall.Errno
-	if errors.As(err, &r) || !errors.As(err, &errno) {
+	switch {
+	case errors.As(err, &r) || !errors.As(err, &errno):
 		return err
-	}
-	switch name {
-	case "tasks", "cgroup.procs", "cgroup.threads":
-		return g.explainMove(text, err, errno)
-	case g.src.layout.file(Limit), g.src.layout.file(SwapLimit):
-		if errno == unix.EBUSY {
-			return g.ExplainLimit(text, 0, err)
-		}
-		if errno == unix.EINVAL {
+	case listsTasks(name):
+		return g.explainMove(c, text, err, errno)
+	case name == g.src.layout.file(Limit) || name == g.src.layout.file(SwapLimit):
+		switch errno {
+		case unix.EBUSY:
+			return g.explainFull(text, err)
+		case unix.EINVAL:
 			return g.explainLimitOrder(name, text, err)
 		}
 	}
@@ -104,16 +101,14 @@ func (g *Group) explainLimitOrder(name string, text []byte, err error) error {
 	return refuse(text, err, reason, try)
 }
 
-func (g *Group) explainMove(text []byte, err error, errno syscall.Errno) error {
-	pid := strings.TrimSpace(string(text))
+func (g *Group) explainMove(c *Caller, text []byte, err error, errno syscall.Errno) error {
 	switch errno {
 	case unix.ESRCH:
 		return refuse(text, err, "there is no process with this number", "write the number of a running process; ps shows them")
 	case unix.EACCES, unix.EPERM:
-		var st unix.Stat_t
 		owner := "another user"
-		if unix.Fstatat(g.src.proc.fd, pid, &st, 0) == nil {
-			owner = userName(st.Uid)
+		if uid, uerr := c.ownerOf(text); uerr == nil {
+			owner = userName(uid)
 		}
 		return refuse(text, err, fmt.Sprintf("the process belongs to %s", owner),
 			"a process can be moved by its owner, if he may write both groups, and by root")
@@ -125,7 +120,7 @@ func (g *Group) explainMove(text []byte, err error, errno syscall.Errno) error {
 	return refuse(text, err, reason, try)
 }
 
-// ExplainOpen says why the member name, or with "" the group itself, could not
+// ExplainChange says why the member name, or with "" the group itself, could not
 // be changed: did names what was tried.
 func (g *Group) ExplainChange(c *Caller, name, did string, err error) error {
 	var r *Refusal
@@ -142,8 +137,19 @@ func (g *Group) ExplainChange(c *Caller, name, did string, err error) error {
 	return refuse(nil, err, did+": "+reason, try)
 }
 
-// ExplainBusy says who keeps the child group name from being removed.
-func (g *Group) ExplainBusy(name string, err error) error {
+// ExplainNever says why what no group takes was refused, nil where it was not.
+// did names what was tried.
+func ExplainNever(did string, err error) error {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
+		return err
+	}
+	return refuse(nil, err, did+": a group holds the kernel's files and other groups, and nothing else",
+		"make a group with mkdir, or keep the file elsewhere")
+}
+
+// ExplainBusy says who keeps the child group name from being removed, in the
+// numbers that c knows.
+func (g *Group) ExplainBusy(c *Caller, name string, err error) error {
 	const most = 5
 	fd, oerr := openRetry(g.fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if oerr != nil {
@@ -156,13 +162,14 @@ func (g *Group) ExplainBusy(name string, err error) error {
 	}
 	text, _ := child.read(g.src.layout.file(Members))
 	var inside []string
-	for pid := range bytes.FieldsSeq(text) {
-		who := string(pid)
-		if len(inside) < most {
-			_ = g.src.proc.read(who+"/comm", func(b []byte) error {
-				who += " (" + string(bytes.TrimSpace(b)) + ")"
-				return nil
-			})
+	for field := range bytes.FieldsSeq(text) {
+		pid, _ := strconv.Atoi(string(field))
+		who := "one in another pid namespace"
+		if theirs, err := c.proc.pidToCaller(c, pid); err == nil {
+			who = strconv.Itoa(theirs)
+			if len(inside) < most {
+				who += " (" + c.proc.command(pid) + ")"
+			}
 		}
 		inside = append(inside, who)
 	}
@@ -179,19 +186,22 @@ func (g *Group) childGroups() []string {
 		return nil
 	}
 	defer unix.Close(fd)
-	var names []string
+	return slices.DeleteFunc(entryNames(fd), func(name string) bool {
+		st, err := g.Lookup(name)
+		return err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR
+	})
+}
+
+// entryNames lists the directory that fd is open on, but for . and .. in it.
+func entryNames(fd int) (names []string) {
 	buf := make([]byte, 8192)
 	for {
 		n, err := unix.Getdents(fd, buf)
 		if err != nil || n <= 0 {
-			break
+			return names
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
-		st, err := g.Lookup(name)
-		return err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR
-	})
 }
 
 func count(n int, what string) string {

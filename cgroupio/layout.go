@@ -56,7 +56,7 @@ func (g *Group) Peak() (Size, error) { return g.src.layout.peak(g) }
 
 // ResetPeak sets the peak to what is used now. text must say 0, as it reads
 // afterwards at the least.
-func (g *Group) ResetPeak(ctx context.Context, text []byte) error {
+func (g *Group) ResetPeak(ctx context.Context, c *Caller, text []byte) error {
 	if string(bytes.TrimSpace(text)) != "0" {
 		return &Refusal{
 			Value: quote(text), Errno: unix.EINVAL,
@@ -64,7 +64,7 @@ func (g *Group) ResetPeak(ctx context.Context, text []byte) error {
 		}
 	}
 	if err := g.src.layout.resetPeak(ctx, g); err != nil {
-		return g.ExplainWrite(g.src.layout.file(Peak), text, err)
+		return g.ExplainWrite(c, g.src.layout.file(Peak), text, err)
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (g *Group) Breakdown() (Stat, error) { return g.src.layout.breakdown(g) }
 // SetLimit sets the hard limit to what text says, as [ParseSize] reads it; a
 // percentage is one of what the parent allows. It changes everything that
 // belongs to it or nothing, and a [Refusal] says why not.
-func (g *Group) SetLimit(ctx context.Context, text []byte) error {
+func (g *Group) SetLimit(ctx context.Context, c *Caller, text []byte) error {
 	limit, err := ParseSize(text, g.allowedByParent)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (g *Group) SetLimit(ctx context.Context, text []byte) error {
 	}
 	parent.Close()
 	if err := g.src.layout.setLimit(ctx, g, limit); err != nil {
-		return g.ExplainLimit(text, limit, err)
+		return g.ExplainWrite(c, g.src.layout.file(Limit), text, err)
 	}
 	return nil
 }

@@ -26,6 +26,11 @@ func openProcfs() (*procfs, error) {
 	p := &procfs{fd: fd, maxStatusBytes: 1 << 20}
 	p.statusBuffers.New = func() any { b := make([]byte, 8192); return &b }
 	self := os.Getpid()
+	if seen, rerr := p.self(); rerr != nil || seen != self {
+		p.close()
+		return nil, fmt.Errorf("/proc is another pid namespace's, in which callers would be mistaken for others; mount one of this namespace: %w",
+			unix.EOPNOTSUPP)
+	}
 	p.userNS, err = p.namespace(self, "user")
 	if err == nil {
 		p.pidNS, err = p.namespace(self, "pid")
@@ -39,6 +44,16 @@ func openProcfs() (*procfs, error) {
 
 func (p *procfs) close() { unix.Close(p.fd) }
 
+// self is the number of this process where the /proc was mounted.
+func (p *procfs) self() (int, error) {
+	buf := make([]byte, 32)
+	n, err := unix.Readlinkat(p.fd, "self", buf)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(buf[:n]))
+}
+
 // namespace gives the number of one of pid's namespaces.
 func (p *procfs) namespace(pid int, kind string) (uint64, error) {
 	var st unix.Stat_t
@@ -51,6 +66,9 @@ type status struct {
 	uid, gid [4]uint32 // real, effective, saved, file system
 	groups   []uint32
 	caps     uint64 // effective
+	// pids are the task's numbers, the daemon's namespace first and the
+	// task's own last; none before Linux 4.1.
+	pids []uint32
 }
 
 // read gives the whole file name below /proc.
@@ -106,6 +124,9 @@ func (st *status) parse(b []byte) error {
 				return fmt.Errorf("parse CapEff: %w", err)
 			}
 			st.caps = caps
+		case "NSpid":
+			st.pids = numbers(value)
+			continue
 		default:
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 
 // asCaller runs change on the directory's group as the caller; an error is
 // noted for name, explained.
-func (d *dirNode) asCaller(ctx context.Context, name, did string, change func(*cgroupio.Group) error) syscall.Errno {
+func (d *dirNode) asCaller(ctx context.Context, name, did string, change func(*cgroupio.Caller, *cgroupio.Group) error) syscall.Errno {
 	g, _, err := d.locate()
 	if err != nil {
 		return toErrno(err)
@@ -22,7 +22,7 @@ func (d *dirNode) asCaller(ctx context.Context, name, did string, change func(*c
 	defer g.Close()
 	c := d.t.caller(ctx)
 	err = c.As(func() error {
-		err := change(g)
+		err := change(c, g)
 		if err != nil {
 			err = g.ExplainChange(c, "", did, err)
 		}
@@ -36,7 +36,7 @@ var _ = (fs.NodeMkdirer)((*dirNode)(nil))
 // Mkdir makes a group, which belongs to the caller with all its files.
 func (d *dirNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	var child *fs.Inode
-	errno := d.asCaller(ctx, name, "mkdir", func(g *cgroupio.Group) (err error) {
+	errno := d.asCaller(ctx, name, "mkdir", func(_ *cgroupio.Caller, g *cgroupio.Group) (err error) {
 		if err = g.Mkdir(name, mode); err == nil {
 			child, err = d.find(ctx, g, name, out)
 		}
@@ -49,10 +49,10 @@ var _ = (fs.NodeRmdirer)((*dirNode)(nil))
 
 // Rmdir removes a group. Who keeps it busy can be read in why.
 func (d *dirNode) Rmdir(ctx context.Context, name string) syscall.Errno {
-	return d.asCaller(ctx, name, "rmdir", func(g *cgroupio.Group) error {
+	return d.asCaller(ctx, name, "rmdir", func(c *cgroupio.Caller, g *cgroupio.Group) error {
 		err := g.Rmdir(name)
 		if errors.Is(err, unix.EBUSY) {
-			err = g.ExplainBusy(name, err)
+			err = g.ExplainBusy(c, name, err)
 		}
 		return err
 	})
@@ -71,7 +71,7 @@ func (d *dirNode) Rename(ctx context.Context, name string, newParent fs.InodeEmb
 		return toErrno(err)
 	}
 	defer target.Close()
-	return d.asCaller(ctx, name, "rename", func(g *cgroupio.Group) error {
+	return d.asCaller(ctx, name, "rename", func(_ *cgroupio.Caller, g *cgroupio.Group) error {
 		err := g.Rename(name, target, newName, flags)
 		if errors.Is(err, unix.ENOENT) && isVirtual(g, name) {
 			err = unix.EPERM // as for a control file
@@ -83,11 +83,18 @@ func (d *dirNode) Rename(ctx context.Context, name string, newParent fs.InodeEmb
 // A cgroup directory holds groups and control files and nothing else. What
 // follows is refused by the kernel, which is asked for the errno.
 
+// ask has the kernel refuse what no cgroup directory takes.
+func (d *dirNode) ask(ctx context.Context, name, did string, change func(*cgroupio.Group) error) syscall.Errno {
+	return d.asCaller(ctx, name, did, func(_ *cgroupio.Caller, g *cgroupio.Group) error {
+		return cgroupio.ExplainNever(did, change(g))
+	})
+}
+
 var _ = (fs.NodeCreater)((*dirNode)(nil))
 
 // Create is open(2) with O_CREAT of a name that was not there a moment ago.
 func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, _ *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	errno := d.asCaller(ctx, name, "create", func(g *cgroupio.Group) error {
+	errno := d.ask(ctx, name, "create", func(g *cgroupio.Group) error {
 		if err := g.Create(name, int(flags), mode); err != nil {
 			return err
 		}
@@ -99,7 +106,7 @@ func (d *dirNode) Create(ctx context.Context, name string, flags, mode uint32, _
 var _ = (fs.NodeUnlinker)((*dirNode)(nil))
 
 func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
-	return d.asCaller(ctx, name, "unlink", func(g *cgroupio.Group) error {
+	return d.ask(ctx, name, "unlink", func(g *cgroupio.Group) error {
 		err := g.Unlink(name)
 		if errors.Is(err, unix.ENOENT) && isVirtual(g, name) {
 			err = unix.EPERM // as for a control file
@@ -111,7 +118,7 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 var _ = (fs.NodeSymlinker)((*dirNode)(nil))
 
 func (d *dirNode) Symlink(ctx context.Context, target, name string, _ *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	return nil, d.asCaller(ctx, name, "symlink", func(g *cgroupio.Group) error {
+	return nil, d.ask(ctx, name, "symlink", func(g *cgroupio.Group) error {
 		return g.Symlink(target, name)
 	})
 }
@@ -119,7 +126,7 @@ func (d *dirNode) Symlink(ctx context.Context, target, name string, _ *fuse.Entr
 var _ = (fs.NodeMknoder)((*dirNode)(nil))
 
 func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, _ *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	return nil, d.asCaller(ctx, name, "mknod", func(g *cgroupio.Group) error {
+	return nil, d.ask(ctx, name, "mknod", func(g *cgroupio.Group) error {
 		return g.Mknod(name, mode, dev)
 	})
 }

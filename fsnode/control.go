@@ -108,7 +108,7 @@ var _ = (fs.FileReader)((*controlHandle)(nil))
 
 // Read serves handles that can write, and kernels without passthrough.
 func (h *controlHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.file.ReadAt(ctx, dest, off)
+	n, err := h.file.ReadAt(ctx, func() *cgroupio.Caller { return h.n.t.caller(ctx) }, dest, off)
 	if err != nil {
 		return nil, toErrno(err)
 	}
@@ -138,7 +138,7 @@ func (h *controlHandle) explain(c *cgroupio.Caller, data []byte, err error) sysc
 	}
 	defer g.Close()
 	_ = c.As(func() error {
-		err = g.ExplainWrite(name, data, err)
+		err = g.ExplainWrite(c, name, data, err)
 		return nil
 	})
 	return h.n.t.refused(g, c, name, err)

@@ -40,7 +40,7 @@ var virtualFiles = []virtualFile{
 		name: "limit.human", needs: []cgroupio.Quantity{cgroupio.Limit, cgroupio.Breakdown},
 		read: func(r request) (string, error) { return sayExact(r.group.Limit()) },
 		write: func(ctx context.Context, r request, text []byte) error {
-			return r.group.SetLimit(ctx, text)
+			return r.group.SetLimit(ctx, r.caller, text)
 		},
 	},
 	{
@@ -62,7 +62,7 @@ var virtualFiles = []virtualFile{
 		name: "peak.human", needs: []cgroupio.Quantity{cgroupio.Peak},
 		read: func(r request) (string, error) { return sayApprox(r.group.Peak()) },
 		write: func(ctx context.Context, r request, text []byte) error {
-			return r.group.ResetPeak(ctx, text)
+			return r.group.ResetPeak(ctx, r.caller, text)
 		},
 	},
 	{

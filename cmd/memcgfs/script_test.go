@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("RAW", raw)
 	env.Setenv("GROUP", filepath.Base(raw))
 	env.Setenv("G", filepath.Join(mnt, filepath.Base(raw)))
+	env.Setenv("OUTSIDE", strconv.Itoa(os.Getpid()))
 	env.Defer(func() {
 		for unix.Unmount(mnt, unix.MNT_DETACH) == nil {
 		}
