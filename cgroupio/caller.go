@@ -22,8 +22,9 @@ type Caller struct {
 
 	euid, egid uint32
 	groups     []uint32
-	caps       uint64 // effective, in the daemon's user namespace
-	foreignPID bool   // its pid namespace is not the daemon's
+	caps       uint64  // effective, in the daemon's user namespace
+	userNS     *userNS // nil where that is the daemon's
+	foreignPID bool    // its pid namespace is not the daemon's
 	proc       *procfs
 }
 
@@ -60,6 +61,7 @@ func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
 	if c.caps != 0 {
 		// Root of another user namespace has every capability, there.
 		if ns, err := s.proc.namespace(tid, "user"); err != nil || ns != s.proc.userNS {
+			c.userNS, _ = s.proc.userNamespace(tid, c.caps)
 			c.caps = 0
 		}
 	}
@@ -71,7 +73,7 @@ func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
 func (c *Caller) mayAccess(st *unix.Stat_t, mask uint32) error {
 	bits := st.Mode & 7
 	switch {
-	case c.caps&(1<<unix.CAP_DAC_OVERRIDE) != 0:
+	case (c.caps|c.userNS.over(st))&(1<<unix.CAP_DAC_OVERRIDE) != 0:
 		bits = unix.R_OK | unix.W_OK
 		if st.Mode&0o111 != 0 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			bits |= unix.X_OK

@@ -27,7 +27,7 @@ type ControlFile struct {
 // another file has taken its place.
 func (g *Group) Open(name string, ino uint64, flags int) (*ControlFile, error) {
 	const keep = unix.O_ACCMODE | unix.O_TRUNC | unix.O_APPEND | unix.O_NONBLOCK | unix.O_DIRECT | unix.O_NOATIME
-	fd, err := openRetry(g.fd, name, flags&keep|unix.O_NOFOLLOW)
+	fd, err := g.open(name, flags&keep)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +40,18 @@ func (g *Group) Open(name string, ino uint64, flags int) (*ControlFile, error) {
 		return nil, err
 	}
 	return &ControlFile{src: g.src, name: name, fd: fd}, nil
+}
+
+// open opens a control file with the caller's rights.
+func (g *Group) open(name string, flags int) (fd int, err error) {
+	if g.caller == nil || g.caller.userNS == nil {
+		return openRetry(g.fd, name, flags|unix.O_NOFOLLOW)
+	}
+	err = g.on(name, func(path string) error {
+		fd, err = openRetry(unix.AT_FDCWD, path, flags)
+		return err
+	})
+	return fd, err
 }
 
 // Close gives the descriptor back.
@@ -110,7 +122,7 @@ func (g *Group) TextSize(name string) (int, error) {
 
 // read gives the whole text of a control file.
 func (g *Group) read(name string) ([]byte, error) {
-	fd, err := openRetry(g.fd, name, unix.O_RDONLY)
+	fd, err := g.open(name, unix.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -124,7 +136,7 @@ func (g *Group) read(name string) ([]byte, error) {
 
 // write is one write of text to a control file.
 func (g *Group) write(ctx context.Context, name, text string) error {
-	fd, err := openRetry(g.fd, name, unix.O_WRONLY)
+	fd, err := g.open(name, unix.O_WRONLY)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", name, err)
 	}

@@ -130,7 +130,7 @@ func (g *Group) ExplainChange(c *Caller, name, did string, err error) error {
 	}
 	reason, try := sentence(errno)
 	var st unix.Stat_t
-	if (errno == unix.EACCES || errno == unix.EPERM) && unix.Stat(g.proc(name), &st) == nil {
+	if (errno == unix.EACCES || errno == unix.EPERM) && g.on(name, func(path string) error { return unix.Stat(path, &st) }) == nil {
 		reason = fmt.Sprintf("user %s may not: it belongs to %s, mode %04o", userName(c.Uid), userName(st.Uid), st.Mode&0o7777)
 		try = "its owner or root may, or can give the right with chown or chmod"
 	}
@@ -155,7 +155,7 @@ func (g *Group) ExplainBusy(c *Caller, name string, err error) error {
 	if oerr != nil {
 		return refuse(nil, err, "rmdir: the group is busy", "try again")
 	}
-	child := &Group{src: g.src, fd: fd}
+	child := &Group{src: g.src, fd: fd, caller: g.caller}
 	defer child.Close()
 	if groups := child.childGroups(); len(groups) > 0 {
 		return refuse(nil, err, "rmdir: "+count(len(groups), "group")+" below it: "+list(groups, most), "remove them first")

@@ -112,7 +112,11 @@ func (g *Group) parent() (*Group, error) {
 	if err := unix.Fstat(g.fd, &here); err != nil {
 		return nil, fmt.Errorf("stat the group: %w", err)
 	}
-	fd, err := openRetry(g.fd, "..", unix.O_PATH|unix.O_DIRECTORY)
+	var fd int
+	err := g.inside(nil, func() (err error) {
+		fd, err = openRetry(g.fd, "..", unix.O_PATH|unix.O_DIRECTORY)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the parent group: %w", err)
 	}
@@ -124,7 +128,7 @@ func (g *Group) parent() (*Group, error) {
 		unix.Close(fd)
 		return nil, nil
 	}
-	return &Group{src: g.src, fd: fd, ino: above.Ino}, nil
+	return &Group{src: g.src, fd: fd, ino: above.Ino, caller: g.caller}, nil
 }
 
 // allowedByParent is what 100% means: the parent's effective limit, or the

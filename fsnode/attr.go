@@ -22,7 +22,7 @@ func (n *node) asCaller(ctx context.Context, do func(*cgroupio.Caller, *cgroupio
 	}
 	defer g.Close()
 	c := n.t.caller(ctx)
-	return c.As(func() error { return do(c, g, name) })
+	return g.As(c, func(g *cgroupio.Group) error { return do(c, g, name) })
 }
 
 var _ = (fs.NodeSetattrer)((*node)(nil))

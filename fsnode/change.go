@@ -21,7 +21,7 @@ func (d *dirNode) asCaller(ctx context.Context, name, did string, change func(*c
 	}
 	defer g.Close()
 	c := d.t.caller(ctx)
-	err = c.As(func() error {
+	err = g.As(c, func(g *cgroupio.Group) error {
 		err := change(c, g)
 		if err != nil {
 			err = g.ExplainChange(c, "", did, err)

@@ -64,7 +64,7 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 	c := n.t.caller(ctx)
 	h := &controlHandle{n: n, uid: c.Uid}
 	writes := flags&unix.O_ACCMODE != unix.O_RDONLY
-	err = c.As(func() (err error) {
+	err = g.As(c, func(g *cgroupio.Group) (err error) {
 		h.file, err = g.Open(name, n.StableAttr().Ino, int(flags))
 		if err != nil && writes {
 			return n.t.explainOpen(g, c, name, err)
@@ -137,7 +137,7 @@ func (h *controlHandle) explain(c *cgroupio.Caller, data []byte, err error) sysc
 		return toErrno(err)
 	}
 	defer g.Close()
-	_ = c.As(func() error {
+	_ = g.As(c, func(g *cgroupio.Group) error {
 		err = g.ExplainWrite(c, name, data, err)
 		return nil
 	})

@@ -40,14 +40,14 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	}
 	defer g.Close()
 	var child *fs.Inode
-	find := func() (err error) {
+	find := func(g *cgroupio.Group) (err error) {
 		child, err = d.find(ctx, g, name, out)
 		return err
 	}
 	if g.SearchableByAll() {
-		err = find()
+		err = find(g)
 	} else {
-		err = d.t.caller(ctx).As(find)
+		err = g.As(d.t.caller(ctx), find)
 	}
 	return child, toErrno(err)
 }

@@ -23,7 +23,7 @@ func (d *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, u
 		return nil, 0, toErrno(err)
 	}
 	fd := -1
-	err = d.t.caller(ctx).As(func() (err error) {
+	err = g.As(d.t.caller(ctx), func(g *cgroupio.Group) (err error) {
 		fd, err = g.OpenDir()
 		return err
 	})

@@ -78,7 +78,7 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 	c := n.t.caller(ctx)
 	h := &virtualHandle{n: n, request: request{t: n.t, group: g, caller: c}}
 	mode := flags & unix.O_ACCMODE
-	err = c.As(func() error {
+	err = g.As(c, func(g *cgroupio.Group) error {
 		if n.file.write == nil && mode != unix.O_RDONLY {
 			return n.t.explainOpen(g, c, n.file.name, unix.EACCES)
 		}
@@ -150,8 +150,8 @@ func (h *virtualHandle) Read(_ context.Context, dest []byte, off int64) (fuse.Re
 
 // add reads the text and adds it to what was read.
 func (h *virtualHandle) add() error {
-	return h.act(func() error {
-		text, err := h.n.file.read(h.request)
+	return h.act(func(r request) error {
+		text, err := h.n.file.read(r)
 		if err == nil {
 			h.text = append(h.text, text...)
 			h.made = time.Now()
@@ -161,8 +161,10 @@ func (h *virtualHandle) add() error {
 }
 
 // act runs do as whoever opened the file.
-func (h *virtualHandle) act(do func() error) error {
-	err := h.caller.As(do)
+func (h *virtualHandle) act(do func(request) error) error {
+	err := h.group.As(h.caller, func(g *cgroupio.Group) error {
+		return do(request{t: h.t, group: g, caller: h.caller})
+	})
 	if errors.Is(err, unix.ENOENT) && h.group.Removed() {
 		err = unix.ENODEV // as from a control file that was open
 	}
@@ -173,7 +175,7 @@ var _ = (fs.FileWriter)((*virtualHandle)(nil))
 
 // Write takes each write as one whole text, as the kernel's own files do.
 func (h *virtualHandle) Write(ctx context.Context, data []byte, _ int64) (uint32, syscall.Errno) {
-	err := h.act(func() error { return h.n.file.write(ctx, h.request, data) })
+	err := h.act(func(r request) error { return h.n.file.write(ctx, r, data) })
 	if err != nil {
 		return 0, h.t.refused(h.group, h.caller, h.n.file.name, err)
 	}
