@@ -3,16 +3,33 @@ package cgroupio
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// check decides on a text that c writes to a control file: it gives the bytes
-// that the kernel gets, or a [Refusal].
-type check func(c *Caller, text []byte) ([]byte, error)
+// write is a text that a caller writes to a control file.
+type write struct {
+	caller *Caller
+	file   *ControlFile
+	group  func() (*Group, error) // opens the file's group
+	text   []byte
+	kept   []int
+}
+
+// keep has fd open until the kernel has had the text.
+func (w *write) keep(fd int) { w.kept = append(w.kept, fd) }
+
+func (w *write) close() {
+	for _, fd := range w.kept {
+		unix.Close(fd)
+	}
+}
+
+// check decides on a write: it gives the bytes that the kernel gets, or a
+// [Refusal].
+type check func(w *write) ([]byte, error)
 
 // checks are the control files whose writes are looked at before the kernel
 // sees them; a name with a star stands for all that end alike. Everything else
@@ -26,30 +43,32 @@ var checks = []struct {
 	{"tasks", checkPid},
 	{"cgroup.procs", checkPid},
 	{"cgroup.threads", checkPid},
-	{"cgroup.event_control", refuseEvents},
+	{"cgroup.event_control", passEvent},
 }
 
-func checkWrite(c *Caller, name string, text []byte) ([]byte, error) {
-	if len(text) > maxText {
-		return nil, tooLong(text)
+// check finds the check for the file that is written to.
+func (w *write) check() ([]byte, error) {
+	if len(w.text) > maxText {
+		return nil, tooLong(w.text)
 	}
+	name := w.file.name
 	for _, entry := range checks {
 		suffix, isPattern := strings.CutPrefix(entry.name, "*")
 		if name == entry.name || isPattern && strings.HasSuffix(name, suffix) {
-			return entry.check(c, text)
+			return entry.check(w)
 		}
 	}
-	return text, nil
+	return w.text, nil
 }
 
-func checkLimit(_ *Caller, text []byte) ([]byte, error) {
-	return text, CheckKernelSize(text, true)
+func checkLimit(w *write) ([]byte, error) {
+	return w.text, CheckKernelSize(w.text, true)
 }
 
 // checkCount is for the high-water marks, which the kernel sets back whatever
 // the text says, and for future files.
-func checkCount(_ *Caller, text []byte) ([]byte, error) {
-	return text, CheckKernelSize(text, false)
+func checkCount(w *write) ([]byte, error) {
+	return w.text, CheckKernelSize(w.text, false)
 }
 
 // listsTasks says that a control file holds numbers of tasks: it is written and
@@ -60,9 +79,9 @@ func listsTasks(name string) bool {
 
 // checkPid turns the number of a task into what the daemon must write for the
 // kernel to find that task.
-func checkPid(c *Caller, text []byte) ([]byte, error) {
-	pid, err := callersPid(c, text)
-	r := &Refusal{Value: quote(text)}
+func checkPid(w *write) ([]byte, error) {
+	pid, err := callersPid(w.caller, w.text)
+	r := &Refusal{Value: quote(w.text)}
 	switch {
 	case err == nil:
 		return strconv.AppendInt(nil, int64(pid), 10), nil
@@ -95,14 +114,4 @@ func callersPid(c *Caller, text []byte) (int, error) {
 		return c.Tid, nil
 	}
 	return c.proc.pidFromCaller(c, int(pid))
-}
-
-// refuseEvents keeps the descriptor numbers of the writer from being taken for
-// the daemon's own.
-func refuseEvents(_ *Caller, text []byte) ([]byte, error) {
-	return nil, &Refusal{
-		Value: quote(text), Errno: unix.EOPNOTSUPP,
-		Reason: "the numbers name open files of the writer, which memcgfs cannot pass to the kernel",
-		Try:    fmt.Sprintf("register the event on the kernel's own tree, or read %s", "usage.live"),
-	}
 }

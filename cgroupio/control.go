@@ -98,9 +98,12 @@ func (f *ControlFile) readTasks(c *Caller, dest []byte, off int64) (int, error) 
 }
 
 // WriteAt checks data and passes it to the kernel in one write, with c's
-// credentials. Either the kernel takes it as a whole or nothing changes.
-func (f *ControlFile) WriteAt(ctx context.Context, c *Caller, data []byte, off int64) (int, error) {
-	text, err := checkWrite(c, f.name, data)
+// credentials. Either the kernel takes it as a whole or nothing changes. group
+// opens the group that the file is in.
+func (f *ControlFile) WriteAt(ctx context.Context, c *Caller, group func() (*Group, error), data []byte, off int64) (int, error) {
+	w := &write{caller: c, file: f, group: group, text: data}
+	defer w.close()
+	text, err := w.check()
 	if err != nil {
 		return 0, err
 	}

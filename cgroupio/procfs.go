@@ -69,6 +69,7 @@ type status struct {
 	// pids are the task's numbers, the daemon's namespace first and the
 	// task's own last; none before Linux 4.1.
 	pids []uint32
+	tgid int // of its process
 }
 
 // read gives the whole file name below /proc.
@@ -124,6 +125,11 @@ func (st *status) parse(b []byte) error {
 				return fmt.Errorf("parse CapEff: %w", err)
 			}
 			st.caps = caps
+		case "Tgid":
+			if n := numbers(value); len(n) == 1 {
+				st.tgid = int(n[0])
+			}
+			continue
 		case "NSpid":
 			st.pids = numbers(value)
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +24,7 @@ type Source struct {
 	proc     *procfs
 	layout   layout
 	byHandle bool
+	mirror   atomic.Uint64
 }
 
 // OpenSource opens the cgroup directory at path. It fails with a sentence when
@@ -86,6 +88,11 @@ func (s *Source) Path() string { return s.path }
 
 // RootIno is the number of the source's own group.
 func (s *Source) RootIno() uint64 { return s.rootIno }
+
+// MirroredOn says that the file system with the device number dev shows the
+// source with the source's own inode numbers: an open file there stands for
+// the control file of that number.
+func (s *Source) MirroredOn(dev uint64) { s.mirror.Store(dev) }
 
 // Group opens the group with the kernfs number ino. That number is never used
 // again on a 64-bit kernel, so a group made anew under an old name is another

@@ -119,11 +119,17 @@ var _ = (fs.FileWriter)((*controlHandle)(nil))
 
 func (h *controlHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	c := h.n.t.caller(ctx)
-	n, err := h.file.WriteAt(ctx, c, data, off)
+	n, err := h.file.WriteAt(ctx, c, h.group, data, off)
 	if err != nil {
 		return 0, h.explain(c, data, err)
 	}
 	return uint32(n), 0
+}
+
+// group opens the group that the file is in.
+func (h *controlHandle) group() (*cgroupio.Group, error) {
+	g, _, err := h.n.locate()
+	return g, err
 }
 
 // explain notes why a write failed, where the group is still there to note it

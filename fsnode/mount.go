@@ -49,6 +49,12 @@ func Mount(cfg Config) (*fuse.Server, error) {
 	if err := server.WaitMount(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount %s: %w", cfg.Mountpoint, err), server.Unmount())
 	}
+	// The root's attributes are there already, and asking for them would be a
+	// request to ourselves.
+	var st unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, cfg.Mountpoint, unix.AT_STATX_DONT_SYNC, 0, &st); err == nil {
+		cfg.Source.MirroredOn(unix.Mkdev(st.Dev_major, st.Dev_minor))
+	} // before Linux 4.11 nothing asks for it
 	return server, nil
 }
 

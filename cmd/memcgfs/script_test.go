@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ func setup(env *testscript.Env) error {
 
 func condition(cond string) (bool, error) {
 	switch cond {
+	case "pidfd":
+		_, err := unix.PidfdGetfd(-1, 0, 0)
+		return !errors.Is(err, unix.ENOSYS), nil
 	case "swapaccounting":
 		_, err := os.Stat(filepath.Join(testgroup.Root, "memory.memsw.limit_in_bytes"))
 		return err == nil, nil
