@@ -20,67 +20,86 @@ type Caller struct {
 	// initial user namespace.
 	Uid, Gid uint32
 
+	// The rest is read when it is first asked for: half of the requests need
+	// none of it, and it costs as much as a round trip to the kernel.
+	proc  *procfs
+	once  sync.Once
+	known credentials
+}
+
+// credentials are what /proc tells of a task.
+type credentials struct {
 	euid, egid uint32
 	groups     []uint32
 	caps       uint64  // effective, in the daemon's user namespace
-	userNS     *userNS // nil where that is the daemon's
+	userNS     *userNS // nil where that is the task's
 	foreignPID bool    // its pid namespace is not the daemon's
-	proc       *procfs
 }
 
-// Caller reads who the thread tid is, whose request carries uid and gid. The
-// request keeps that thread in the kernel until it is answered, so its number
-// cannot have passed to another one.
-//
-// uid and gid are the kernel's word. Where /proc tells of others, or nothing,
-// the task acts with borrowed credentials: it then has no supplementary groups
-// and no capability here, which is less than it may have and never more.
+// Caller is the thread tid, whose request carries uid and gid. Until the
+// request is answered the kernel keeps that thread waiting, so that its number
+// cannot pass to another one; a Caller that is kept for longer must have been
+// asked for its credentials by then, which [Caller.As] does.
 func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
-	c := &Caller{Tid: tid, Uid: uid, Gid: gid, euid: uid, egid: gid, foreignPID: true, proc: s.proc}
-	if tid == 0 {
-		return c
+	return &Caller{Tid: tid, Uid: uid, Gid: gid, proc: s.proc}
+}
+
+// creds gives the credentials, from /proc the first time.
+//
+// The user and group of the request are the kernel's word. Where /proc tells of
+// others, or nothing, the task acts with borrowed credentials: it then has no
+// supplementary groups and no capability here, which is less than it may have
+// and never more.
+func (c *Caller) creds() *credentials {
+	c.once.Do(func() { c.known = c.readCreds() })
+	return &c.known
+}
+
+func (c *Caller) readCreds() credentials {
+	cr := credentials{euid: c.Uid, egid: c.Gid, foreignPID: true}
+	if c.Tid == 0 {
+		return cr
 	}
-	if ns, err := s.proc.namespace(tid, "pid"); err == nil {
-		c.foreignPID = ns != s.proc.pidNS
-	}
-	st, err := s.proc.status(tid)
+	st, err := c.proc.status(c.Tid)
 	if err != nil {
-		return c
+		return cr
 	}
+	cr.foreignPID = len(st.pids) > 1
 	// access(2) asks for the real ids, everything else for those of the file
 	// system, which are the effective ones unless setfsuid(2) was called.
 	const ruid, euid, fsuid = 0, 1, 3
 	switch {
-	case st.uid[fsuid] == uid && st.gid[fsuid] == gid:
-		c.euid, c.egid, c.caps = st.uid[euid], st.gid[euid], st.caps
-	case st.uid[ruid] == uid && st.gid[ruid] == gid:
+	case st.uid[fsuid] == c.Uid && st.gid[fsuid] == c.Gid:
+		cr.euid, cr.egid, cr.caps = st.uid[euid], st.gid[euid], st.caps
+	case st.uid[ruid] == c.Uid && st.gid[ruid] == c.Gid:
 	default:
-		return c
+		return cr
 	}
-	c.groups = st.groups
-	if c.caps != 0 {
+	cr.groups = st.groups
+	if cr.caps != 0 {
 		// Root of another user namespace has every capability, there.
-		if ns, err := s.proc.namespace(tid, "user"); err != nil || ns != s.proc.userNS {
-			c.userNS, _ = s.proc.userNamespace(tid, c.caps)
-			c.caps = 0
+		if ns, err := c.proc.namespace(c.Tid, "user"); err != nil || ns != c.proc.userNS {
+			cr.userNS, _ = c.proc.userNamespace(c.Tid, cr.caps)
+			cr.caps = 0
 		}
 	}
-	return c
+	return cr
 }
 
 // mayAccess is the kernel's generic_permission for mask on a file with st, for
 // kernels that cannot be asked.
 func (c *Caller) mayAccess(st *unix.Stat_t, mask uint32) error {
+	cr := c.creds()
 	bits := st.Mode & 7
 	switch {
-	case (c.caps|c.userNS.over(st))&(1<<unix.CAP_DAC_OVERRIDE) != 0:
+	case (cr.caps|cr.userNS.over(st))&(1<<unix.CAP_DAC_OVERRIDE) != 0:
 		bits = unix.R_OK | unix.W_OK
 		if st.Mode&0o111 != 0 || st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			bits |= unix.X_OK
 		}
 	case c.Uid == st.Uid:
 		bits = st.Mode >> 6 & 7
-	case c.Gid == st.Gid || slices.Contains(c.groups, st.Gid):
+	case c.Gid == st.Gid || slices.Contains(cr.groups, st.Gid):
 		bits = st.Mode >> 3 & 7
 	}
 	if mask&^bits != 0 {
@@ -118,9 +137,9 @@ var daemon = sync.OnceValue(func() (d struct {
 // When the thread cannot be restored it stays locked to this goroutine, and
 // the next As on it starts by restoring it: nothing else ever runs there.
 func (c *Caller) As(fn func() error) error {
-	d := daemon()
-	if c.Uid == d.uid && c.Gid == d.gid && c.euid == d.uid && c.egid == d.gid &&
-		c.caps&d.caps == d.caps && slices.Equal(c.groups, d.groups) {
+	d, cr := daemon(), c.creds()
+	if c.Uid == d.uid && c.Gid == d.gid && cr.euid == d.uid && cr.egid == d.gid &&
+		cr.caps&d.caps == d.caps && slices.Equal(cr.groups, d.groups) {
 		return fn()
 	}
 	if !d.canImpersonate {
@@ -150,19 +169,20 @@ const unchanged = ^uintptr(0)
 // The effective user is changed as well as that of the file system, as the
 // kernel compares it when a process is moved (cgroup1_procs_write).
 func (c *Caller) assume() error {
+	cr := c.creds()
 	if err := restore(); err != nil {
 		return err
 	}
-	if err := setgroups(c.groups); err != nil {
+	if err := setgroups(cr.groups); err != nil {
 		return err
 	}
-	if err := rawCall(unix.SYS_SETRESGID, unchanged, uintptr(c.egid), unchanged); err != nil {
+	if err := rawCall(unix.SYS_SETRESGID, unchanged, uintptr(cr.egid), unchanged); err != nil {
 		return err
 	}
-	if err := rawCall(unix.SYS_SETRESUID, unchanged, uintptr(c.euid), unchanged); err != nil {
+	if err := rawCall(unix.SYS_SETRESUID, unchanged, uintptr(cr.euid), unchanged); err != nil {
 		return err
 	}
-	if c.Uid != c.euid || c.Gid != c.egid {
+	if c.Uid != cr.euid || c.Gid != cr.egid {
 		// With other effective ids setfsuid needs the capability.
 		if err := setcaps(daemon().caps); err != nil {
 			return err
@@ -174,7 +194,7 @@ func (c *Caller) assume() error {
 			return unix.EPERM
 		}
 	}
-	return setcaps(c.caps & daemon().caps)
+	return setcaps(cr.caps & daemon().caps)
 }
 
 func restore() error {

@@ -37,28 +37,33 @@ type check func(w *write) ([]byte, error)
 var checks = []struct {
 	name  string
 	check check
+	// anyone says that the kernel decided at the opening, and does not look
+	// at who writes.
+	anyone bool
 }{
-	{"*limit_in_bytes", checkLimit},
-	{"*_in_bytes", checkCount},
-	{"tasks", checkPid},
-	{"cgroup.procs", checkPid},
-	{"cgroup.threads", checkPid},
-	{"cgroup.event_control", passEvent},
+	{"*limit_in_bytes", checkLimit, true},
+	{"*_in_bytes", checkCount, true},
+	{"tasks", checkPid, false},
+	{"cgroup.procs", checkPid, false},
+	{"cgroup.threads", checkPid, false},
+	{"cgroup.event_control", passEvent, false},
 }
 
-// check finds the check for the file that is written to.
-func (w *write) check() ([]byte, error) {
+// check looks at the text as the table says for its file. anyone says whether
+// the kernel does not look at who writes it.
+func (w *write) check() (text []byte, anyone bool, err error) {
 	if len(w.text) > maxText {
-		return nil, tooLong(w.text)
+		return nil, false, tooLong(w.text)
 	}
 	name := w.file.name
 	for _, entry := range checks {
 		suffix, isPattern := strings.CutPrefix(entry.name, "*")
 		if name == entry.name || isPattern && strings.HasSuffix(name, suffix) {
-			return entry.check(w)
+			text, err = entry.check(w)
+			return text, entry.anyone, err
 		}
 	}
-	return w.text, nil
+	return w.text, false, nil
 }
 
 func checkLimit(w *write) ([]byte, error) {

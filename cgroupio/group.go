@@ -41,6 +41,13 @@ func (g *Group) SearchableByAll() bool {
 	return err == nil && st.Mode&0o111 == 0o111
 }
 
+// OwnerMayWrite says that c may write the file name because it is his and its
+// mode lets him, so that his groups and capabilities do not matter.
+func (g *Group) OwnerMayWrite(c *Caller, name string) bool {
+	st, err := g.Lookup(name)
+	return err == nil && st.Uid == c.Uid && st.Mode&0o200 != 0 && g.SearchableByAll()
+}
+
 // Removed says that the kernel has removed the group.
 func (g *Group) Removed() bool {
 	return !exists(g.fd, g.src.layout.file(Members))

@@ -32,7 +32,7 @@ func (p *procfs) pidToCaller(c *Caller, pid int) (int, error) {
 var noPidIoctl atomic.Bool
 
 func (p *procfs) translate(c *Caller, pid int, ioctl uint, search func(level int, ns uint64, pid int) (int, error)) (int, error) {
-	if !c.foreignPID {
+	if !c.creds().foreignPID {
 		return pid, nil
 	}
 	if c.Tid == 0 {

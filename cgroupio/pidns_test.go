@@ -53,8 +53,8 @@ func TestPidTranslation(t *testing.T) {
 	level := len(st.pids) - 2
 	for _, withIoctl := range []bool{true, false} {
 		noPidIoctl.Store(!withIoctl)
-		outerCaller := &Caller{Tid: outer, foreignPID: true, proc: p}
-		innerCaller := &Caller{Tid: inner, foreignPID: true, proc: p}
+		outerCaller := &Caller{Tid: outer, proc: p}
+		innerCaller := &Caller{Tid: inner, proc: p}
 		for _, tt := range []struct {
 			c            *Caller
 			ours, theirs int
@@ -66,7 +66,7 @@ func TestPidTranslation(t *testing.T) {
 			{c: innerCaller, ours: inner, theirs: said["4192"], what: "the inner of itself"},
 			{c: innerCaller, ours: outer, theirs: 4190000, err: unix.ESRCH, what: "the inner of the outer"},
 			{c: innerCaller, ours: os.Getpid(), theirs: 4190001, err: unix.ESRCH, what: "the inner of this one"},
-			{c: &Caller{foreignPID: true, proc: p}, ours: outer, theirs: 1, err: unix.EOPNOTSUPP, what: "one not in sight"},
+			{c: &Caller{proc: p}, ours: outer, theirs: 1, err: unix.EOPNOTSUPP, what: "one not in sight"},
 		} {
 			check := func(direction string, got, want int, err error) {
 				if !errors.Is(err, tt.err) || tt.err == nil && got != want {

@@ -13,7 +13,7 @@ import (
 // procfs is the /proc that the daemon's own pid namespace is seen in.
 type procfs struct {
 	fd             int
-	userNS, pidNS  uint64 // the daemon's own
+	userNS         uint64 // the daemon's own
 	statusBuffers  sync.Pool
 	maxStatusBytes int
 }
@@ -31,13 +31,9 @@ func openProcfs() (*procfs, error) {
 		return nil, fmt.Errorf("/proc is another pid namespace's, in which callers would be mistaken for others; mount one of this namespace: %w",
 			unix.EOPNOTSUPP)
 	}
-	p.userNS, err = p.namespace(self, "user")
-	if err == nil {
-		p.pidNS, err = p.namespace(self, "pid")
-	}
-	if err != nil {
+	if p.userNS, err = p.namespace(self, "user"); err != nil {
 		p.close()
-		return nil, fmt.Errorf("read the daemon's own namespaces: %w", err)
+		return nil, fmt.Errorf("read the daemon's own user namespace: %w", err)
 	}
 	return p, nil
 }

@@ -73,19 +73,19 @@ func (g *Group) As(c *Caller, fn func(*Group) error) error {
 // with the capabilities that the caller has over the group, and over the group
 // to as well if it is not nil.
 func (g *Group) inside(to *Group, do func() error) error {
-	if g.caller == nil || g.caller.userNS == nil {
+	if g.caller == nil || g.caller.creds().userNS == nil {
 		return do()
 	}
 	st, err := g.Stat()
 	if err != nil {
 		return err
 	}
-	caps := g.caller.userNS.over(&st)
+	caps := g.caller.creds().userNS.over(&st)
 	if to != nil {
 		if st, err = to.Stat(); err != nil {
 			return err
 		}
-		caps &= g.caller.userNS.over(&st)
+		caps &= g.caller.creds().userNS.over(&st)
 	}
 	return withCaps(caps, do)
 }
@@ -93,7 +93,7 @@ func (g *Group) inside(to *Group, do func() error) error {
 // on runs do, which is given a path to the member name, or with "" to the
 // group itself, with the capabilities that the caller has over that.
 func (g *Group) on(name string, do func(path string) error) error {
-	if g.caller == nil || g.caller.userNS == nil {
+	if g.caller == nil || g.caller.creds().userNS == nil {
 		return do(procPath(g.fd, name))
 	}
 	fd := g.fd
@@ -111,7 +111,7 @@ func (g *Group) on(name string, do func(path string) error) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	return withCaps(g.caller.userNS.over(&st), func() error { return do(procPath(fd, "")) })
+	return withCaps(g.caller.creds().userNS.over(&st), func() error { return do(procPath(fd, "")) })
 }
 
 // withCaps runs do on a thread that acts for a caller with these capabilities
