@@ -15,29 +15,50 @@ import (
 // on the node's place in the kernel's tree. A virtual file has its owner, mode
 // and times from a control file, and a change goes there.
 
-func (n *node) asCaller(ctx context.Context, do func(*cgroupio.Caller, *cgroupio.Group, string) error) error {
+// action is something done on a control file, or with the name "" on a group.
+type action func(c *cgroupio.Caller, g *cgroupio.Group, name string) error
+
+// condition is something that is true of such a file.
+type condition func(c *cgroupio.Caller, g *cgroupio.Group, name string) bool
+
+func (n *node) asCaller(ctx context.Context, do action) error {
+	return n.asNeeded(ctx, nil, do)
+}
+
+// asNeeded does not ask for the caller's credentials where anyone, if not nil,
+// says that the kernel would allow it all the same: reading them costs as much
+// as a round trip to the kernel.
+func (n *node) asNeeded(ctx context.Context, anyone condition, do action) error {
 	g, name, err := n.Operations().(place).locate()
 	if err != nil {
 		return err
 	}
 	defer g.Close()
 	c := n.t.caller(ctx)
+	if anyone != nil && anyone(c, g, name) {
+		return do(c, g, name)
+	}
 	return g.As(c, func(g *cgroupio.Group) error { return do(c, g, name) })
 }
 
 var _ = (fs.NodeSetattrer)((*node)(nil))
 
 func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	var anyone condition
 	if in.Valid&fuse.FATTR_SIZE != 0 && in.Valid&^(fuse.FATTR_SIZE|fuse.FATTR_FH|fuse.FATTR_LOCKOWNER) == 0 {
-		// O_TRUNC or ftruncate(2): the open file decides, whoever asks now.
+		// ftruncate(2): the open file decides, whoever asks now. O_TRUNC comes
+		// without the handle, as truncate(2) does.
 		if h, ok := f.(interface{ Truncate(size int64) error }); ok {
 			if err := h.Truncate(int64(in.Size)); err != nil {
 				return toErrno(err)
 			}
 			return n.Operations().(fs.NodeGetattrer).Getattr(ctx, f, out)
 		}
+		anyone = func(c *cgroupio.Caller, g *cgroupio.Group, name string) bool {
+			return g.OwnerMayWrite(c, name)
+		}
 	}
-	err := n.asCaller(ctx, func(c *cgroupio.Caller, g *cgroupio.Group, name string) error {
+	err := n.asNeeded(ctx, anyone, func(c *cgroupio.Caller, g *cgroupio.Group, name string) error {
 		err := setattr(g, name, in)
 		if err != nil {
 			err = g.ExplainChange(c, name, "change of attributes", err)
@@ -108,7 +129,12 @@ func (n *node) Access(ctx context.Context, mask uint32) syscall.Errno {
 var _ = (fs.NodeGetxattrer)((*node)(nil))
 
 func (n *node) Getxattr(ctx context.Context, attr string, dest []byte) (size uint32, _ syscall.Errno) {
-	err := n.asCaller(ctx, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
+	// The kernel itself asks for this one before each truncation, and whoever
+	// finds the file may read it.
+	anyone := func(_ *cgroupio.Caller, g *cgroupio.Group, _ string) bool {
+		return attr == "security.capability" && g.SearchableByAll()
+	}
+	err := n.asNeeded(ctx, anyone, func(_ *cgroupio.Caller, g *cgroupio.Group, name string) error {
 		sz, err := g.Getxattr(name, attr, dest)
 		size = uint32(max(sz, 0))
 		return err
