@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,19 +16,31 @@ import (
 	"memcgfs/internal/testmount"
 )
 
-// What a command costs is the number of its FUSE requests, which is the same
-// on every machine. docs/performance.md says why each one is needed.
-var requests = []struct {
+// requests reads what each command costs, which is the same on every machine,
+// from the page that says why: rows of command, number and list.
+func requests(t *testing.T) (commands []costs) {
+	t.Helper()
+	page, err := os.ReadFile("../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (\\d+) \\| `([A-Z ]+)` \\|$")
+	for _, found := range row.FindAllStringSubmatch(string(page), -1) {
+		r := costs{command: found[1], want: strings.Fields(found[3])}
+		if found[2] != strconv.Itoa(len(r.want)) {
+			t.Errorf("performance.md counts %s requests of %s, and lists %d", found[2], r.command, len(r.want))
+		}
+		commands = append(commands, r)
+	}
+	if len(commands) == 0 {
+		t.Fatal("performance.md has no table of requests")
+	}
+	return commands
+}
+
+type costs struct {
 	command string
-	want    string
-}{
-	{"cat memory.limit_in_bytes", "LOOKUP OPEN GETATTR RELEASE"},
-	{"cat limit.human", "LOOKUP OPEN GETATTR READ READ RELEASE"},
-	{"echo 20M > memory.limit_in_bytes", "LOOKUP OPEN GETXATTR SETATTR WRITE RELEASE"},
-	{"echo 20M > limit.human", "LOOKUP OPEN GETXATTR SETATTR WRITE RELEASE"},
-	{"stat memory.limit_in_bytes", "LOOKUP GETATTR"},
-	{"stat limit.human", "LOOKUP GETATTR"},
-	{"ls .", "LOOKUP GETATTR LOOKUP OPENDIR GETATTR READDIR READDIR RELEASEDIR"},
+	want    []string
 }
 
 var request = regexp.MustCompile(`rx \d+: ([A-Z]+) `)
@@ -74,12 +87,11 @@ func TestRequests(t *testing.T) {
 		}
 		return ops
 	}
-	for _, r := range requests {
+	for _, r := range requests(t) {
 		run(r.command) // the first time, names are looked up as well
 		got := run(r.command)
-		want := strings.Fields(r.want)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s costs\n%d %s, want\n%d %s", r.command, len(got), got, len(want), want)
+		if !slices.Equal(got, r.want) {
+			t.Errorf("%s costs\n%d %s, want\n%d %s", r.command, len(got), got, len(r.want), r.want)
 		}
 	}
 }
