@@ -105,32 +105,55 @@ func (v v1) setLimit(ctx context.Context, g *Group, limit Size) error {
 	if limit < Max && swap < Max && old <= swap && swap-old < Max-limit {
 		newSwap = limit + (swap - old)
 	}
-	type change struct {
-		q        Quantity
-		old, new Size
+	return g.asWhole(fmt.Sprintf("%d %d", uint64(old), uint64(swap)), func() error {
+		return v.setBoth(ctx, g, [2]Size{old, swap}, [2]Size{limit, newSwap})
+	})
+}
+
+// setBoth changes the limit and that of memory and swap together from what they
+// are; when the second write fails, the first is put back.
+func (v v1) setBoth(ctx context.Context, g *Group, from, to [2]Size) error {
+	quantities := [2]Quantity{Limit, SwapLimit}
+	order := [2]int{0, 1}
+	if to[0] > from[0] {
+		order = [2]int{1, 0}
 	}
-	order := [2]change{{Limit, old, limit}, {SwapLimit, swap, newSwap}}
-	if limit > old {
-		order[0], order[1] = order[1], order[0]
-	}
-	for i, ch := range order {
-		if ch.new == ch.old {
+	for i, n := range order {
+		if to[n] == from[n] {
 			continue
 		}
-		err := v.setBytes(ctx, g, ch.q, ch.new)
+		err := v.setBytes(ctx, g, quantities[n], to[n])
 		if err == nil {
 			continue
 		}
-		if i == 1 {
+		if first := order[0]; i == 1 && to[first] != from[first] {
 			// Not with ctx: a caller that is gone must not leave half.
-			first := order[0]
-			if back := v.setBytes(context.WithoutCancel(ctx), g, first.q, first.old); back != nil {
-				err = errors.Join(err, fmt.Errorf("put back %s: %w", v.file(first.q), back))
+			if back := v.setBytes(context.WithoutCancel(ctx), g, quantities[first], from[first]); back != nil {
+				err = errors.Join(err, fmt.Errorf("put back %s: %w", v.file(quantities[first]), back))
 			}
 		}
 		return err
 	}
 	return nil
+}
+
+func (v v1) restore(ctx context.Context, g *Group, before string) (string, error) {
+	var to [2]Size
+	if _, err := fmt.Sscan(before, &to[0], &to[1]); err != nil {
+		return "", fmt.Errorf("not understood: %w", errors.Join(err, unix.EINVAL))
+	}
+	limit, err := v.limit(g)
+	if err != nil {
+		return "", err
+	}
+	swap, err := v.bytesIn(g, SwapLimit)
+	if err != nil {
+		return "", err
+	}
+	if err := v.setBoth(ctx, g, [2]Size{limit, swap}, to); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is %s again, %s is %s", v.file(Limit), to[0], v.file(SwapLimit), to[1]), nil
 }
 
 func (v v1) effectiveLimit(g *Group) (Size, error) {

@@ -56,6 +56,15 @@ func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err err
 	if err != nil {
 		return nil, nil, err
 	}
+	if !cfg.readOnly {
+		src.Repair(func(path, did string, err error) {
+			if err != nil {
+				log.Error("a daemon died in the middle of a change, which is left half done", "group", path, "err", err)
+			} else {
+				log.Warn("a daemon died in the middle of a change, which is undone", "group", path, "now", did)
+			}
+		})
+	}
 	m, err := prepareMountpoint(cfg.mountpoint, src.Path())
 	if err != nil {
 		return nil, nil, err
