@@ -47,9 +47,9 @@ func (s *Source) Caller(tid int, uid, gid uint32) *Caller {
 // creds gives the credentials, from /proc the first time.
 //
 // The user and group of the request are the kernel's word. Where /proc tells of
-// others, or nothing, the task acts with borrowed credentials: it then has no
-// supplementary groups and no capability here, which is less than it may have
-// and never more.
+// others, or nothing, or the task works for others, it acts with borrowed
+// credentials: it then has no supplementary groups and no capability here, which
+// is less than it may have and never more.
 func (c *Caller) creds() *credentials {
 	c.once.Do(func() { c.known = c.readCreds() })
 	return &c.known
@@ -65,6 +65,9 @@ func (c *Caller) readCreds() credentials {
 		return cr
 	}
 	cr.foreignPID = len(st.pids) > 1
+	if st.mayBeWorker && c.proc.isWorker(c.Tid) {
+		return cr
+	}
 	// access(2) asks for the real ids, everything else for those of the file
 	// system, which are the effective ones unless setfsuid(2) was called.
 	const ruid, euid, fsuid = 0, 1, 3

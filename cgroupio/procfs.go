@@ -3,6 +3,7 @@ package cgroupio
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"sync"
@@ -66,6 +67,9 @@ type status struct {
 	// task's own last; none before Linux 4.1.
 	pids []uint32
 	tgid int // of its process
+	// mayBeWorker says that the task looks like one that runs requests of
+	// others: see [procfs.isWorker].
+	mayBeWorker bool
 }
 
 // read gives the whole file name below /proc.
@@ -106,6 +110,7 @@ func (p *procfs) status(pid int) (status, error) {
 
 func (st *status) parse(b []byte) error {
 	seen := 0
+	st.mayBeWorker = true
 	for line := range bytes.Lines(b) {
 		key, value, _ := bytes.Cut(line, []byte(":"))
 		switch string(key) {
@@ -121,6 +126,13 @@ func (st *status) parse(b []byte) error {
 				return fmt.Errorf("parse CapEff: %w", err)
 			}
 			st.caps = caps
+		case "VmSize": // a kernel thread has no memory of its own
+			st.mayBeWorker = false
+			continue
+		case "SigBlk": // an io_uring worker blocks all that can be blocked
+			blocked, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 16, 64)
+			st.mayBeWorker = st.mayBeWorker || err != nil || blocked|1<<(unix.SIGKILL-1)|1<<(unix.SIGSTOP-1) == math.MaxUint64
+			continue
 		case "Tgid":
 			if n := numbers(value); len(n) == 1 {
 				st.tgid = int(n[0])
@@ -138,6 +150,31 @@ func (st *status) parse(b []byte) error {
 		return fmt.Errorf("/proc status without Uid, Gid, Groups and CapEff: %w", unix.EIO)
 	}
 	return nil
+}
+
+// isWorker says that a task is a kernel thread or an io_uring worker. Such a
+// task makes requests for others, with credentials that are lent to it, while
+// /proc shows those that it was born with.
+func (p *procfs) isWorker(pid int) bool {
+	const kernelThread, ioWorker = 0x200000, 0x10 // PF_KTHREAD, PF_IO_WORKER: include/linux/sched.h
+	flags, err := p.stat(pid, 9)
+	n, perr := strconv.ParseUint(flags, 10, 64)
+	return err != nil || perr != nil || n&(kernelThread|ioWorker) != 0
+}
+
+// stat gives a field of /proc/PID/stat, numbered as in proc_pid_stat(5).
+func (p *procfs) stat(pid, field int) (value string, err error) {
+	err = p.read(strconv.Itoa(pid)+"/stat", func(b []byte) error {
+		// The second field, the command's name in parentheses, may hold
+		// anything.
+		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+		if len(fields) <= field-3 {
+			return fmt.Errorf("/proc stat without field %d: %w", field, unix.EIO)
+		}
+		value = string(fields[field-3])
+		return nil
+	})
+	return value, err
 }
 
 func numbers(b []byte) []uint32 {

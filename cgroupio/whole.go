@@ -1,13 +1,11 @@
 package cgroupio
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,17 +90,16 @@ func (p *procfs) incarnation(pid int) string {
 	if err != nil {
 		return ""
 	}
-	name := ""
-	_ = p.read(strconv.Itoa(pid)+"/stat", func(b []byte) error {
-		// The command's name, in parentheses, may hold anything.
-		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-		const state, threads, started = 0, 17, 19 // proc_pid_stat(5)
-		if len(fields) > started && (fields[state][0] != 'Z' || string(fields[threads]) != "1") {
-			name = fmt.Sprintf("%d:%d:%s", ns, pid, fields[started])
-		}
-		return nil
-	})
-	return name
+	state, err := p.stat(pid, 3)
+	if err != nil {
+		return ""
+	}
+	threads, _ := p.stat(pid, 20)
+	started, _ := p.stat(pid, 22)
+	if state == "Z" && threads == "1" {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d:%s", ns, pid, started)
 }
 
 // isRunning says that the process of an incarnation has not ended, as far as
