@@ -106,11 +106,8 @@ func checkPid(w *write) ([]byte, error) {
 // callersPid reads the number of a task that c wrote, and gives the daemon's
 // number of it.
 func callersPid(c *Caller, text []byte) (int, error) {
-	number := strings.TrimPrefix(string(bytes.TrimSpace(text)), "+")
-	// The kernel reads it with base 0, as kstrtoint does, where 0b and _ are
-	// not known.
-	pid, err := strconv.ParseInt(number, 0, 32)
-	if err != nil || pid < 0 || strings.ContainsAny(number, "_bBoO+") && !strings.HasPrefix(strings.ToLower(number), "0x") {
+	pid, err := kstrtoint(bytes.Trim(text, blanks))
+	if err != nil || pid < 0 {
 		return 0, unix.EINVAL
 	}
 	if pid == 0 && c.Tid != 0 {
@@ -118,5 +115,26 @@ func callersPid(c *Caller, text []byte) (int, error) {
 		// where a whole process is moved.
 		return c.Tid, nil
 	}
-	return c.proc.pidFromCaller(c, int(pid))
+	return c.proc.pidFromCaller(c, pid)
+}
+
+// kstrtoint reads a number as the kernel's function of that name does with base
+// 0: a sign, then digits, octal after 0 and hexadecimal after 0x.
+func kstrtoint(s []byte) (int, error) {
+	sign, digits := "", string(s)
+	if len(s) > 0 && (s[0] == '+' || s[0] == '-') {
+		sign, digits = digits[:1], digits[1:]
+	}
+	base := 10
+	switch lower := strings.ToLower(digits); {
+	case strings.HasPrefix(lower, "0x"):
+		base, digits = 16, digits[2:]
+	case strings.HasPrefix(lower, "0"):
+		base = 8
+	}
+	if digits == "" || digits[0] == '+' || digits[0] == '-' {
+		return 0, strconv.ErrSyntax
+	}
+	n, err := strconv.ParseInt(sign+digits, base, 32)
+	return int(n), err
 }

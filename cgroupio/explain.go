@@ -79,12 +79,14 @@ func (g *Group) ExplainWrite(c *Caller, name string, text []byte, err error) err
 	return refuse(text, err, reason, try)
 }
 
+func limitOfRoot(text []byte, err error) error {
+	return refuse(text, err, "the root group is the whole machine, whose memory the kernel does not limit",
+		"set the limit on a group below it")
+}
+
 func (g *Group) explainLimitOrder(name string, text []byte, err error) error {
-	if parent, perr := g.parent(); perr == nil && parent == nil {
-		return refuse(text, err, "the root group is the whole machine, whose memory the kernel does not limit",
-			"set the limit on a group below it")
-	} else if perr == nil {
-		parent.Close()
+	if g.src.layout.isRoot(g) {
+		return limitOfRoot(text, err)
 	}
 	limitFile, swapFile := g.src.layout.file(Limit), g.src.layout.file(SwapLimit)
 	limit, lerr := v1{}.bytesIn(g, Limit)

@@ -38,6 +38,9 @@ func interruptible(ctx context.Context, call func() (int, error)) (int, error) {
 		}
 	})
 	n, err := call()
+	for err == unix.EINTR && ctx.Err() == nil {
+		n, err = call() // a signal of the Go runtime's, which is not the caller's
+	}
 	mu.Lock()
 	returned = true
 	mu.Unlock()

@@ -3,6 +3,7 @@ package cgroupio
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -24,6 +25,9 @@ const (
 // layout is what differs between the kernel's memory interfaces. Its methods
 // run with the credentials of the calling thread.
 type layout interface {
+	// isRoot says that the group is the root of the hierarchy, whose memory
+	// the kernel does not limit.
+	isRoot(g *Group) bool
 	// file names the control file that stands for q, "" for none.
 	file(q Quantity) string
 	usage(g *Group) (Size, error)
@@ -90,18 +94,9 @@ func (g *Group) SetLimit(ctx context.Context, c *Caller, text []byte) error {
 	if err != nil {
 		return err
 	}
-	parent, err := g.parent()
-	if err != nil {
-		return err
+	if g.src.layout.isRoot(g) {
+		return limitOfRoot(text, unix.EINVAL)
 	}
-	if parent == nil {
-		return &Refusal{
-			Value: quote(text), Errno: unix.EINVAL,
-			Reason: "the root group is the whole machine, whose memory the kernel does not limit",
-			Try:    "set the limit on a group below it",
-		}
-	}
-	parent.Close()
 	if err := g.src.layout.setLimit(ctx, g, limit); err != nil {
 		return g.ExplainWrite(c, g.src.layout.file(Limit), text, err)
 	}
@@ -109,8 +104,13 @@ func (g *Group) SetLimit(ctx context.Context, c *Caller, text []byte) error {
 }
 
 // parent opens the group above, nil for the root of the hierarchy. For the
-// source's own group it looks outside the source.
+// source's own group it looks outside the source. ENXIO says that the mount of
+// the kernel's tree begins at this group, as in a container, so that the one
+// above is out of sight.
 func (g *Group) parent() (*Group, error) {
+	if g.src.layout.isRoot(g) {
+		return nil, nil
+	}
 	var here, above unix.Stat_t
 	if err := unix.Fstat(g.fd, &here); err != nil {
 		return nil, fmt.Errorf("stat the group: %w", err)
@@ -129,7 +129,7 @@ func (g *Group) parent() (*Group, error) {
 	}
 	if above.Dev != here.Dev || above.Ino == here.Ino {
 		unix.Close(fd)
-		return nil, nil
+		return nil, fmt.Errorf("open the parent group: %w", unix.ENXIO)
 	}
 	return &Group{src: g.src, fd: fd, ino: above.Ino, caller: g.caller}, nil
 }
@@ -142,10 +142,30 @@ func (g *Group) allowedByParent() (Size, error) {
 		return 0, err
 	}
 	parent, err := g.parent()
+	if errors.Is(err, unix.ENXIO) {
+		return g.allowedFromAbove(machine)
+	}
 	if err != nil || parent == nil {
 		return machine, err
 	}
 	defer parent.Close()
 	limit, err := parent.EffectiveLimit()
 	return min(limit, machine), err
+}
+
+// allowedFromAbove is for a parent out of sight: what is effective in the group
+// is what it allows, unless the group's own limit is tighter.
+func (g *Group) allowedFromAbove(machine Size) (Size, error) {
+	own, err := g.Limit()
+	if err != nil {
+		return 0, err
+	}
+	effective, err := g.EffectiveLimit()
+	if err == nil && own < Max && own <= effective {
+		err = &Refusal{
+			Errno: unix.EINVAL, Reason: "what the parent group allows cannot be seen from here, so there is nothing to take a part of",
+			Try: "write a size such as 20M",
+		}
+	}
+	return min(effective, machine), err
 }

@@ -173,3 +173,16 @@ func FuzzMemparse(f *testing.F) {
 		}
 	})
 }
+
+func TestKstrtoint(t *testing.T) {
+	for text, want := range map[string]int{"12": 12, "+12": 12, "-3": -3, "010": 8, "0": 0, "0x1F": 31, "0X1f": 31, "-0": 0, "2147483647": math.MaxInt32} {
+		if got, err := kstrtoint([]byte(text)); err != nil || got != want {
+			t.Errorf("kstrtoint(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "+", "-", "+-0", "--1", "0x", "0x_1f", "1_0", "0b1", "0o7", "08", " 1", "1 2", "\u00a012", "2147483648", "abc", "0x-1"} {
+		if got, err := kstrtoint([]byte(text)); err == nil {
+			t.Errorf("kstrtoint(%q) = %d", text, got)
+		}
+	}
+}

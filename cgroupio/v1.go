@@ -16,6 +16,12 @@ type v1 struct{}
 
 var _ layout = v1{}
 
+// isRoot looks for a file that the kernel makes at the root only.
+func (v1) isRoot(g *Group) bool {
+	st, err := g.Lookup("release_agent")
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFREG // not a group of that name
+}
+
 func (v1) file(q Quantity) string {
 	switch q {
 	case Members:
@@ -64,14 +70,8 @@ func (v v1) setBytes(ctx context.Context, g *Group, q Quantity, s Size) error {
 	return g.write(ctx, v.file(q), text)
 }
 
-// bothLimits keeps two changes of both limits of one group apart. A slot is
-// held by whoever filled it; groups share slots, which costs a wait at worst.
-var bothLimits = func() (slots [64]chan struct{}) {
-	for i := range slots {
-		slots[i] = make(chan struct{}, 1)
-	}
-	return slots
-}()
+// bothLimits keeps two changes of both limits of one group apart.
+var bothLimits groupLocks
 
 // setLimit keeps the swap allowance, which is what memory.memsw.limit_in_bytes
 // has over memory.limit_in_bytes. The kernel wants the former never below the
@@ -86,13 +86,11 @@ func (v v1) setLimit(ctx context.Context, g *Group, limit Size) error {
 	if err != nil {
 		return err
 	}
-	slot := bothLimits[g.ino%uint64(len(bothLimits))]
-	select {
-	case slot <- struct{}{}:
-		defer func() { <-slot }()
-	case <-ctx.Done():
-		return unix.EINTR
+	unlock, err := bothLimits.lock(ctx, g.ino)
+	if err != nil {
+		return err
 	}
+	defer unlock()
 
 	old, err := v.limit(g)
 	if err != nil {
