@@ -14,13 +14,18 @@ import (
 type Quantity int
 
 const (
-	Members   Quantity = iota // who is in the group: every group has it
-	Limit                     // the hard limit
-	SwapLimit                 // the swap allowance on top of it
-	Usage                     // memory charged to the group and those below
-	Peak                      // the highest usage
-	Breakdown                 // where the memory goes
+	Members     Quantity = iota // who is in the group: every group has it
+	Limit                       // the hard limit
+	SwapLimit                   // the swap allowance on top of it
+	Usage                       // memory charged to the group and those below
+	Peak                        // the highest usage
+	Breakdown                   // where the memory goes
+	KernelUsage                 // the kernel's own part of the usage
 )
+
+// V1File names the control file that stands for q under cgroup v1, for the
+// reference pages.
+func (q Quantity) V1File() string { return v1{}.file(q) }
 
 // layout is what differs between the kernel's memory interfaces. Its methods
 // run with the credentials of the calling thread.

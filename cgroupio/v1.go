@@ -36,6 +36,8 @@ func (v1) file(q Quantity) string {
 		return "memory.max_usage_in_bytes"
 	case Breakdown:
 		return "memory.stat"
+	case KernelUsage:
+		return "memory.kmem.usage_in_bytes"
 	}
 	return ""
 }
@@ -192,7 +194,7 @@ func (v v1) breakdown(g *Group) (Stat, error) {
 		Swap:         size("swap"),
 	}
 	_, s.HasSwap = stat["total_swap"]
-	kernel, err := g.read("memory.kmem.usage_in_bytes")
+	kernel, err := g.read(v.file(KernelUsage))
 	if err == nil {
 		n, _ := strconv.ParseUint(string(bytes.TrimSpace(kernel)), 10, 64)
 		s.Kernel, s.HasKernel = Size(n), true
