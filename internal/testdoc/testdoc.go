@@ -97,7 +97,7 @@ func Sessions(page string) (steps []Step) {
 var (
 	measured = regexp.MustCompile(`\b(\d+\.\d+[KMGTPE]?|\d+%|0)(\s|\b|$)`)
 	blanks   = regexp.MustCompile(`[ \t]+`)
-	job      = regexp.MustCompile(`(?m)^\[1\].*\n?`)
+	job      = regexp.MustCompile(`(?m)^\[\d+\].*\n?(( {4}|done|\(wd now: ).*\n?)*`)
 	shell    = regexp.MustCompile(`(?m)^[a-z/]*sh: (line \d+: )?(echo: )?`)
 )
 
