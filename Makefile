@@ -15,7 +15,7 @@ build static: ## the program, static: it runs on any Linux from 4.9 on
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BINARY) ./cmd/memcgfs
 
 demo: build ## mount the real tree, do the main job, unmount
-	sh internal/demo.sh $(BINARY)
+	bash internal/demo.sh $(CURDIR)/build
 
 setup:
 	sh internal/setup.sh $(PACKAGES)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"memcgfs/internal/testdoc"
 	"memcgfs/internal/testgroup"
@@ -63,6 +66,105 @@ func TestExercise(t *testing.T) {
 				t.Errorf("the loop met its limit %d times, and should have 3 times", e.met)
 			}
 		})
+	}
+}
+
+// TestReadme types the session at the top of the README, as the demo does, and
+// compares the page with what it speaks of.
+func TestReadme(t *testing.T) {
+	testgroup.Require(t)
+	page := testdoc.Read(t, "README.md")
+	raw := testgroup.New(t)
+	mnt := filepath.Join(t.TempDir(), "mnt")
+	t.Cleanup(func() { _ = unix.Unmount(mnt, unix.MNT_DETACH) })
+	replace := strings.NewReplacer("memcgfs /mnt/memcg", "memcgfs "+mnt, "/mnt/memcg", filepath.Join(mnt, filepath.Base(raw)))
+	term := newTerminal(t, "bash", "/", "")
+	for _, step := range testdoc.Sessions(page) {
+		printed := term.run(replace.Replace(step.Command), nil)
+		if !testdoc.Same(step.Output, inColumns(printed)) {
+			t.Errorf("# %s\nprints\n%s\nand the README shows\n%s", step.Command, inColumns(printed), step.Output)
+		}
+	}
+
+	var files, all []string
+	for _, row := range testdoc.Table(t, page, "| file | reads as | takes |") {
+		files = append(files, row[0])
+	}
+	for _, row := range testdoc.Table(t, testdoc.Read(t, "docs/files.md"), "| file | mode | reads as | takes |") {
+		name, _, _ := strings.Cut(strings.Trim(row[0], "[`"), "`")
+		all = append(all, name)
+	}
+	if !slices.Equal(files, all) {
+		t.Errorf("the README has the files %v, and docs/files.md has %v", files, all)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`)
+
+// TestLinks follows what links the documents have to files of this repository.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob(testdoc.Path(t, "docs/*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, testdoc.Path(t, "README.md")) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range link.FindAllStringSubmatch(string(text), -1) {
+			target := page
+			if to[1] != "" {
+				target = filepath.Join(filepath.Dir(page), to[1])
+			}
+			there, err := os.ReadFile(target)
+			if st, serr := os.Stat(target); serr == nil && st.IsDir() {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %v", filepath.Base(page), err)
+			} else if to[2] != "" && !slices.Contains(anchors(string(there)), to[2]) {
+				t.Errorf("%s: there is no #%s in %s", filepath.Base(page), to[2], filepath.Base(target))
+			}
+		}
+	}
+}
+
+// anchors are the names of a page's headings in links.
+func anchors(page string) (names []string) {
+	drop := regexp.MustCompile(`[^\pL\pN _-]`)
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "#") {
+			heading := strings.ToLower(strings.TrimSpace(strings.TrimLeft(line, "#")))
+			names = append(names, strings.ReplaceAll(drop.ReplaceAllString(heading, ""), " ", "-"))
+		}
+	}
+	return names
+}
+
+// inColumns breaks lines as a terminal of 80 columns does.
+func inColumns(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		for len(line) > 81 {
+			b.WriteString(line[:80] + "\n")
+			line = line[80:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// TestHelp keeps the help within 80 columns.
+func TestHelp(t *testing.T) {
+	out, err := exec.Command("memcgfs", "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line)-1, line)
+		}
 	}
 }
 

@@ -54,14 +54,14 @@ func parseArgs(args []string) (config, error) {
 		// mount(8) writes allow_other where flags have allow-other.
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
-	options := flags.StringArrayP("options", "o", nil, "mount options, separated by commas: any flag below without its\ndashes, and those of mount(8)")
-	flags.BoolVarP(&cfg.foreground, "foreground", "f", false, "stay in the foreground, and log to standard error")
+	options := flags.StringArrayP("options", "o", nil, "a `LIST` of mount options, separated by commas: any\nflag below without its dashes, and those of mount(8)")
+	flags.BoolVarP(&cfg.foreground, "foreground", "f", false, "stay in the foreground; log to standard error")
 	flags.BoolVar(&cfg.readOnly, "ro", false, "mount read-only")
-	flags.BoolVar(&cfg.allowOther, "allow-other", true, "let every user in, each with his own rights; false for root only")
-	flags.StringVar(&cfg.fsName, "fsname", "", "what mount and df show as the source (default: SOURCE)")
-	flags.Var(&cfg.logLevel, "log-level", "error, warn, info, debug, or trace for every FUSE request")
+	flags.BoolVar(&cfg.allowOther, "allow-other", true, "let every user in, each with his own rights; on\nunless --allow-other=false is given")
+	flags.StringVar(&cfg.fsName, "fsname", "", "the `NAME` that mount and df show as the source;\nthe path of SOURCE unless given")
+	flags.Var(&cfg.logLevel, "log-level", "the `LEVEL` of the log: error, warn, info, debug, or\ntrace for every FUSE request; info unless given")
 	flags.BoolVar(&cfg.version, "version", false, "print the version")
-	flags.Usage = func() { fmt.Printf(usage, flags.FlagUsages()) }
+	flags.Usage = func() { fmt.Printf(usage, describe(flags)) }
 
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
@@ -77,6 +77,26 @@ func parseArgs(args []string) (config, error) {
 		return cfg, nil
 	}
 	return cfg, cfg.setPaths(flags.Args())
+}
+
+// describe is like pflag's FlagUsages, and fits a terminal of 80 columns.
+func describe(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	const column = 25
+	flags.VisitAll(func(f *pflag.Flag) {
+		short := "   "
+		if f.Shorthand != "" {
+			short = "-" + f.Shorthand + ","
+		}
+		value, text := pflag.UnquoteUsage(f)
+		if f.NoOptDefVal != "" {
+			value = ""
+		}
+		name := fmt.Sprintf("  %s --%s %s", short, f.Name, value)
+		text = strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", column))
+		fmt.Fprintf(&b, "%-*s%s\n", column, name, text)
+	})
+	return b.String()
 }
 
 // generic are options of mount(8) and fstab(5) that say nothing to memcgfs, or

@@ -109,6 +109,7 @@ func Form(text string) string {
 	text = shell.ReplaceAllString(text, "sh: ")
 	text = measured.ReplaceAllString(text, "N$2")
 	text = blanks.ReplaceAllString(text, " ")
+	text = strings.ReplaceAll(text, " \n", "\n")
 	return strings.TrimSpace(text)
 }
 
