@@ -1,9 +1,7 @@
 package fsnode_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,35 +46,6 @@ var limits = []limit{
 		slices.Sort(events)
 		return strings.Join(events, " ")
 	}},
-	{"an eventfd written to `cgroup.event_control`", func(l limitRun) string {
-		event, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		defer unix.Close(event)
-		return l.write("cgroup.event_control", fmt.Sprintf("%d %d 1000000", event, l.open("memory.usage_in_bytes", unix.O_RDONLY)))
-	}},
-	{"the number of a process, written in another pid namespace", func(l limitRun) string {
-		// No number in that namespace is one of this machine's: should it
-		// be taken for one, it finds no process.
-		return l.shell(`unshare --pid --fork --mount-proc bash -c '
-			echo 4190000 > /proc/sys/kernel/ns_last_pid
-			sleep 60 & echo $! > tasks'`)
-	}},
-	{"`0`, written in another pid namespace", func(l limitRun) string {
-		return l.shell(`unshare --pid --fork bash -c 'echo 0 > tasks'`)
-	}},
-	{"`tasks`, opened with O_RDWR and read in another pid namespace", func(l limitRun) string {
-		cmd := exec.Command("unshare", "--pid", "--fork", "bash", "-c", "echo 0 > tasks; exec 5<>tasks; read -r pid <&5; echo $pid")
-		cmd.Dir = l.dir
-		switch out, err := cmd.Output(); {
-		case err != nil:
-			return err.Error()
-		case string(out) == "1\n":
-			return "the reader's numbers"
-		}
-		return "other numbers"
-	}},
 	{"`M` written to `memory.soft_limit_in_bytes`", func(l limitRun) string {
 		return l.write("memory.soft_limit_in_bytes", "M")
 	}},
@@ -118,16 +87,6 @@ var limits = []limit{
 		return map[int64]string{unix.CGROUP_SUPER_MAGIC: "cgroup", unix.FUSE_SUPER_MAGIC: "fuse"}[st.Type]
 	}},
 	{"mkdir(2) of `usage.human`", func(l limitRun) string { return result(unix.Mkdir(filepath.Join(l.dir, "usage.human"), 0o755)) }},
-	{"mkdir(2) by root of a user namespace, in a group of his with mode 0555", func(l limitRun) string {
-		mine := filepath.Join(l.dir, "a")
-		if err := os.Chown(mine, 12301, 12301); err != nil {
-			l.t.Fatal(err)
-		}
-		if err := os.Chmod(mine, 0o555); err != nil {
-			l.t.Fatal(err)
-		}
-		return l.shell("setpriv --reuid=12301 --regid=12301 --clear-groups unshare --map-root-user mkdir a/x")
-	}},
 	{"unlink(2) of a group, by a user without rights", func(l limitRun) string {
 		return l.asNobody(func() error { return unix.Unlink(filepath.Join(l.dir, "a")) })
 	}},
@@ -204,22 +163,6 @@ func (l limitRun) write(name, text string) string {
 	return "ok, reads as " + strings.TrimSpace(string(after))
 }
 
-// shell runs commands in the group, and tells of the errno they fail with.
-func (l limitRun) shell(commands string) string {
-	cmd := exec.Command("bash", "-c", commands)
-	cmd.Dir = l.dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return "ok"
-	}
-	for _, errno := range []syscall.Errno{unix.EOPNOTSUPP, unix.EACCES, unix.EPERM} {
-		if strings.Contains(strings.ToLower(string(out)), errno.Error()) {
-			return result(errno)
-		}
-	}
-	return string(out)
-}
 
 // private does something as nobody when the group a may not be searched by him
 // any more, though he has looked everything in it up before.
