@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -162,7 +161,6 @@ func (l limitRun) write(name, text string) string {
 	}
 	return "ok, reads as " + strings.TrimSpace(string(after))
 }
-
 
 // private does something as nobody when the group a may not be searched by him
 // any more, though he has looked everything in it up before.
