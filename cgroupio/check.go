@@ -55,6 +55,9 @@ func (w *write) check() (text []byte, anyone bool, err error) {
 	if len(w.text) > maxText {
 		return nil, false, tooLong(w.text)
 	}
+	if w.file.mode&0o222 == 0 {
+		return w.text, false, nil // for the kernel to refuse
+	}
 	name := w.file.name
 	for _, entry := range checks {
 		suffix, isPattern := strings.CutPrefix(entry.name, "*")

@@ -17,6 +17,7 @@ type ControlFile struct {
 	src  *Source
 	name string
 	fd   int
+	mode uint32 // when it was opened
 
 	mu   sync.Mutex
 	pids []byte // a list of tasks, as it was made for a reader elsewhere
@@ -39,7 +40,7 @@ func (g *Group) Open(name string, ino uint64, flags int) (*ControlFile, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &ControlFile{src: g.src, name: name, fd: fd}, nil
+	return &ControlFile{src: g.src, name: name, fd: fd, mode: st.Mode}, nil
 }
 
 // open opens a control file with the caller's rights.

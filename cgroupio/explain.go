@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,6 +66,8 @@ func (g *Group) ExplainWrite(c *Caller, name string, text []byte, err error) err
 		return err
 	case listsTasks(name):
 		return g.explainMove(c, text, err, errno)
+	case errno == unix.EINVAL && g.onlyRead(name):
+		return refuse(text, err, "this file is only read", "cat shows it; files with a w in their mode are written to")
 	case name == g.src.layout.file(Limit) || name == g.src.layout.file(SwapLimit):
 		switch errno {
 		case unix.EBUSY:
@@ -77,6 +78,11 @@ func (g *Group) ExplainWrite(c *Caller, name string, text []byte, err error) err
 	}
 	reason, try := sentence(errno)
 	return refuse(text, err, reason, try)
+}
+
+func (g *Group) onlyRead(name string) bool {
+	st, err := g.Lookup(name)
+	return err == nil && st.Mode&0o222 == 0
 }
 
 func limitOfRoot(text []byte, err error) error {
@@ -110,7 +116,7 @@ func (g *Group) explainMove(c *Caller, text []byte, err error, errno syscall.Err
 	case unix.EACCES, unix.EPERM:
 		owner := "another user"
 		if uid, uerr := c.ownerOf(text); uerr == nil {
-			owner = userName(uid)
+			owner = UserName(uid)
 		}
 		return refuse(text, err, fmt.Sprintf("the process belongs to %s", owner),
 			"a process can be moved by its owner, if he may write both groups, and by root")
@@ -133,8 +139,12 @@ func (g *Group) ExplainChange(c *Caller, name, did string, err error) error {
 	reason, try := sentence(errno)
 	var st unix.Stat_t
 	if (errno == unix.EACCES || errno == unix.EPERM) && g.on(name, func(path string) error { return unix.Stat(path, &st) }) == nil {
-		reason = fmt.Sprintf("user %s may not: it belongs to %s, mode %04o", userName(c.Uid), userName(st.Uid), st.Mode&0o7777)
+		reason = fmt.Sprintf("user %s may not: it belongs to %s, mode %04o", UserName(c.Uid), UserName(st.Uid), st.Mode&0o7777)
 		try = "its owner or root may, or can give the right with chown or chmod"
+		if c.Uid == st.Uid {
+			reason = fmt.Sprintf("the mode, %04o, does not let the owner, and capabilities do not either", st.Mode&0o7777)
+			try = "change the mode with chmod"
+		}
 	}
 	return refuse(nil, err, did+": "+reason, try)
 }
@@ -170,7 +180,7 @@ func (g *Group) ExplainBusy(c *Caller, name string, err error) error {
 		if theirs, err := c.proc.pidToCaller(c, pid); err == nil {
 			who = strconv.Itoa(theirs)
 			if len(inside) < most {
-				who += " (" + c.proc.command(pid) + ")"
+				who += " (" + Name(c.proc.command(pid)) + ")"
 			}
 		}
 		inside = append(inside, who)
@@ -188,10 +198,13 @@ func (g *Group) childGroups() []string {
 		return nil
 	}
 	defer unix.Close(fd)
-	return slices.DeleteFunc(entryNames(fd), func(name string) bool {
-		st, err := g.Lookup(name)
-		return err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR
-	})
+	var groups []string
+	for _, name := range entryNames(fd) {
+		if st, err := g.Lookup(name); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			groups = append(groups, Name(name))
+		}
+	}
+	return groups
 }
 
 // entryNames lists the directory that fd is open on, but for . and .. in it.
@@ -215,18 +228,14 @@ func count(n int, what string) string {
 }
 
 func list(names []string, most int) string {
-	for i, name := range names[:min(len(names), most)] {
-		if strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) {
-			names[i] = strconv.Quote(name)
-		}
-	}
 	if len(names) > most {
 		return strings.Join(names[:most], ", ") + ", …"
 	}
 	return strings.Join(names, ", ")
 }
 
-func userName(uid uint32) string {
+// UserName is the user's name, or his number where he has none.
+func UserName(uid uint32) string {
 	id := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(id); err == nil {
 		return u.Username
@@ -239,6 +248,7 @@ var sentences = map[syscall.Errno][2]string{
 	unix.EACCES:     {"the kernel does not let this user do it", "ask the group's owner, or root"},
 	unix.EPERM:      {"the kernel does not let this user do it", "ask root"},
 	unix.EINVAL:     {"the kernel does not take this value here", "see the kernel's documentation of this file"},
+	unix.ERANGE:     {"out of the range of values that the file takes", "see the kernel's documentation of this file"},
 	unix.EBUSY:      {"the kernel says that it is in use", "try again when it is not"},
 	unix.EINTR:      {"a signal ended it before anything had changed", "try again"},
 	unix.ENODEV:     {"the group was removed", "use a group that exists"},

@@ -3,6 +3,7 @@ package cgroupio
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -38,4 +39,14 @@ func quote(text []byte) string {
 		return strconv.Quote(string(text[:most])) + "…"
 	}
 	return strconv.Quote(string(text))
+}
+
+// Name shows a name in a sentence: as it is, or quoted where it could be taken
+// for a part of it. Users choose the names of groups and processes.
+func Name(name string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@+"
+	if name != "" && strings.Trim(name, plain) == "" {
+		return name
+	}
+	return strconv.Quote(name)
 }

@@ -13,12 +13,13 @@ import (
 )
 
 // controlNode is a file of the kernel's.
-type controlNode struct{ node }
+type controlNode struct{ fileNode }
 
 var _ place = (*controlNode)(nil)
 
 func (n *controlNode) locate() (*cgroupio.Group, string, error) {
-	return n.parentGroup()
+	g, err := n.parentGroup()
+	return g, n.name, err
 }
 
 var _ = (fs.NodeGetattrer)((*controlNode)(nil))
@@ -62,6 +63,9 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 	}
 	defer g.Close()
 	c := n.t.caller(ctx)
+	if err := n.t.handles.take(c.Uid); err != nil {
+		return nil, 0, n.t.refused(g, c, name, err)
+	}
 	h := &controlHandle{n: n, uid: c.Uid}
 	writes := flags&unix.O_ACCMODE != unix.O_RDONLY
 	err = g.As(c, func(g *cgroupio.Group) (err error) {
@@ -72,9 +76,11 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		return err
 	})
 	if err != nil {
+		n.t.handles.giveBack(c.Uid)
 		return nil, 0, toErrno(err)
 	}
 	if writes {
+		h.closed = n.openForWriting()
 		return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
 	}
 	return h, fuse.FOPEN_NOFLUSH, 0
@@ -92,9 +98,10 @@ func (t *tree) explainOpen(g *cgroupio.Group, c *cgroupio.Caller, name string, e
 
 // controlHandle is an open control file.
 type controlHandle struct {
-	n    *controlNode
-	uid  uint32
-	file *cgroupio.ControlFile
+	n      *controlNode
+	uid    uint32
+	file   *cgroupio.ControlFile
+	closed func() bool // see openForWriting; nil when open for reading
 }
 
 func (h *controlHandle) openedBy() uint32 { return h.uid }
@@ -161,5 +168,9 @@ func (h *controlHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 
 var _ = (fs.FileReleaser)((*controlHandle)(nil))
 
 func (h *controlHandle) Release(context.Context) syscall.Errno {
+	if h.closed != nil {
+		h.closed()
+	}
+	h.n.t.handles.giveBack(h.uid)
 	return toErrno(h.file.Close())
 }

@@ -13,7 +13,10 @@ import (
 )
 
 // dirNode is a group.
-type dirNode struct{ node }
+type dirNode struct {
+	node
+	slow generations
+}
 
 var _ place = (*dirNode)(nil)
 
@@ -68,13 +71,14 @@ func (d *dirNode) find(ctx context.Context, g *cgroupio.Group, name string, out 
 	id := fs.StableAttr{Mode: st.Mode & unix.S_IFMT, Ino: st.Ino}
 	if id.Mode == unix.S_IFDIR {
 		fillAttr(&out.Attr, &st)
-		return d.NewInode(ctx, &dirNode{node{t: d.t}}, id), nil
+		return d.NewInode(ctx, &dirNode{node: node{t: d.t}}, id), nil
 	}
 	d.t.fillControl(&out.Attr, g, name, &st)
-	child := d.NewInode(ctx, &controlNode{node{t: d.t}}, id)
+	id.Gen = d.slow.get(name)
+	child := d.NewInode(ctx, &controlNode{d.newFile(name)}, id)
 	if d.t.passthrough {
 		// Else its size, which grows, must be right when it is opened.
-		d.t.keep(child, g, out)
+		child.Operations().(*controlNode).keep(g, out)
 	}
 	return child, nil
 }
@@ -85,10 +89,14 @@ func (d *dirNode) findVirtual(ctx context.Context, g *cgroupio.Group, v *virtual
 		return nil, err
 	}
 	v.fillAttr(&out.Attr, g, &st)
-	id := fs.StableAttr{Mode: unix.S_IFREG, Ino: out.Attr.Ino}
-	child := d.NewInode(ctx, &virtualNode{node: node{t: d.t}, file: v}, id)
-	d.t.keep(child, g, out)
+	id := fs.StableAttr{Mode: unix.S_IFREG, Ino: out.Attr.Ino, Gen: d.slow.get(v.name)}
+	child := d.NewInode(ctx, &virtualNode{fileNode: d.newFile(v.name), file: v}, id)
+	child.Operations().(*virtualNode).keep(g, out)
 	return child, nil
+}
+
+func (d *dirNode) newFile(name string) fileNode {
+	return fileNode{node: node{t: d.t}, dir: d, name: name}
 }
 
 var _ = (fs.NodeGetattrer)((*dirNode)(nil))

@@ -22,21 +22,29 @@ func (d *dirNode) OpendirHandle(ctx context.Context, _ uint32) (fs.FileHandle, u
 	if err != nil {
 		return nil, 0, toErrno(err)
 	}
+	c := d.t.caller(ctx)
+	if err := d.t.handles.take(c.Uid); err != nil {
+		defer g.Close()
+		return nil, 0, d.t.refused(g, c, "opendir", err)
+	}
 	fd := -1
-	err = g.As(d.t.caller(ctx), func(g *cgroupio.Group) (err error) {
+	err = g.As(c, func(g *cgroupio.Group) (err error) {
 		fd, err = g.OpenDir()
 		return err
 	})
 	if err != nil {
+		d.t.handles.giveBack(c.Uid)
 		g.Close()
 		return nil, 0, toErrno(err)
 	}
 	stream, _ := fs.NewLoopbackDirStreamFd(fd)
-	return &dirHandle{group: g, fd: fd, kernel: stream}, 0, 0
+	return &dirHandle{t: d.t, uid: c.Uid, group: g, fd: fd, kernel: stream}, 0, 0
 }
 
 // dirHandle lists the kernel's entries, then the virtual files.
 type dirHandle struct {
+	t     *tree
+	uid   uint32
 	group *cgroupio.Group
 	fd    int // owned by kernel
 
@@ -106,4 +114,5 @@ var _ = (fs.FileReleasedirer)((*dirHandle)(nil))
 func (h *dirHandle) Releasedir(context.Context, uint32) {
 	h.kernel.Close()
 	h.group.Close()
+	h.t.handles.giveBack(h.uid)
 }

@@ -29,6 +29,7 @@ type Config struct {
 // Mount mounts the tree, and returns when it answers.
 func Mount(cfg Config) (*fuse.Server, error) {
 	t := &tree{src: cfg.Source, log: cfg.Log}
+	t.handles.most = descriptorsShare()
 	var never time.Duration
 	opts := fs.Options{
 		// Nothing is answered from a cache, but where a node says so.
@@ -39,7 +40,7 @@ func Mount(cfg Config) (*fuse.Server, error) {
 		RootStableAttr:  &fs.StableAttr{Ino: cfg.Source.RootIno()},
 		MountOptions:    mountOptions(cfg),
 	}
-	root := &dirNode{node{t: t}}
+	root := &dirNode{node: node{t: t}}
 	server, err := fuse.NewServer(directIO{fs.NewNodeFS(root, &opts)}, cfg.Mountpoint, &opts.MountOptions)
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", cfg.Mountpoint, err)
@@ -82,8 +83,9 @@ func mountOptions(cfg Config) fuse.MountOptions {
 		// Answers are short texts in memory: a pipe to splice them through
 		// costs three descriptors and system calls, and saves nothing.
 		DisableSplice: true,
-		// Control files are short; what is longer comes in several reads.
-		MaxWrite: 64 << 10,
+		// As large as the kernel takes it: each piece of a writev(2) costs a
+		// page of it, and what does not fit comes as another write.
+		MaxWrite: fuse.MAX_KERNEL_WRITE,
 		// Reads of one handle come in order: texts are made at offset 0.
 		SyncRead: true,
 		Debug:    cfg.LogRequests,

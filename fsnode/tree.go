@@ -20,6 +20,8 @@ type tree struct {
 	why journal
 	log *slog.Logger
 
+	handles share
+
 	// passthrough says that the kernel reads control files by itself. It is
 	// found out before the mount is said to be ready, and does not change.
 	passthrough bool
@@ -55,8 +57,6 @@ type place interface {
 type node struct {
 	fs.Inode
 	t *tree
-	// kept says that the kernel may have the entry of this file cached.
-	kept atomic.Bool
 }
 
 // group opens the group of the directory dir.
@@ -64,14 +64,18 @@ func (t *tree) group(dir *fs.Inode) (*cgroupio.Group, error) {
 	return t.src.Group(dir.StableAttr().Ino, func() string { return dir.Path(nil) })
 }
 
-// parentGroup opens the group that a file is in, and gives the file's name.
-func (n *node) parentGroup() (*cgroupio.Group, string, error) {
-	name, dir := n.Parent()
-	if dir == nil {
-		return nil, "", unix.ESTALE
-	}
-	g, err := n.t.group(dir)
-	return g, name, err
+// fileNode is what the two kinds of file have in common.
+type fileNode struct {
+	node
+	dir  *dirNode // a file stays in its group
+	name string
+	// kept says that the kernel may have the entry of this file cached.
+	kept atomic.Bool
+}
+
+// parentGroup opens the group that the file is in.
+func (n *fileNode) parentGroup() (*cgroupio.Group, error) {
+	return n.t.group(n.dir.EmbeddedInode())
 }
 
 // forever is how long the kernel may keep the entry of a file: the file goes
@@ -80,21 +84,19 @@ func (n *node) parentGroup() (*cgroupio.Group, string, error) {
 // kernel looks it up again.
 const forever = 365 * 24 * time.Hour
 
-// keep lets the kernel cache the entry of a file, where everybody may look it
+// keep lets the kernel cache the entry of the file, where everybody may look it
 // up.
-func (t *tree) keep(file *fs.Inode, g *cgroupio.Group, out *fuse.EntryOut) {
+func (n *fileNode) keep(g *cgroupio.Group, out *fuse.EntryOut) {
 	if g.SearchableByAll() {
-		file.Operations().(interface{ base() *node }).base().kept.Store(true)
+		n.kept.Store(true)
 		out.SetEntryTimeout(forever)
 	}
 }
 
-func (n *node) base() *node { return n }
-
 // outdated says that a file is asked about without having been looked up,
 // where by now not everybody may: the kernel looks it up again when the answer
 // is ESTALE. A user who has it open need not look it up.
-func (n *node) outdated(ctx context.Context, g *cgroupio.Group, f fs.FileHandle) bool {
+func (n *fileNode) outdated(ctx context.Context, g *cgroupio.Group, f fs.FileHandle) bool {
 	if h, ok := f.(interface{ openedBy() uint32 }); ok {
 		if c, ok := fuse.FromContext(ctx); ok && c.Uid == h.openedBy() {
 			return false

@@ -202,6 +202,16 @@ func isVirtual(g *cgroupio.Group, name string) bool {
 	return false
 }
 
+// writable are the names of the virtual files that can be written to.
+func writable() (names []string) {
+	for i := range virtualFiles {
+		if virtualFiles[i].write != nil {
+			names = append(names, virtualFiles[i].name)
+		}
+	}
+	return names
+}
+
 // ino numbers the file in the range that kernfs, which counts up from 1 with
 // the number of wraps in the upper half, leaves free.
 func (v *virtualFile) ino(g *cgroupio.Group) uint64 {

@@ -3,6 +3,7 @@ package fsnode
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,18 +18,20 @@ import (
 
 // virtualNode is a virtual file in one group.
 type virtualNode struct {
-	node
+	fileNode
 	file *virtualFile
 	// grown is how much all handles of a live file have added. The reported
 	// size counts it: tail -f reads on when the size has changed, and begins
-	// anew when it is less than what was read.
-	grown atomic.Uint64
+	// anew when it is less than what was read. It is 0 again when nobody has
+	// the file open.
+	grown   atomic.Uint64
+	handles atomic.Int32
 }
 
 var _ place = (*virtualNode)(nil)
 
 func (n *virtualNode) locate() (*cgroupio.Group, string, error) {
-	g, _, err := n.parentGroup()
+	g, err := n.parentGroup()
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,9 +50,8 @@ func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.At
 	if err != nil {
 		// The group is gone; the open file still answers.
 		if h, ok := f.(*virtualHandle); ok {
-			st, err := h.anchor.Stat()
-			n.file.fillAttr(&out.Attr, h.group, &st)
-			return toErrno(err)
+			n.file.fillAttr(&out.Attr, h.group, &h.opened)
+			return 0
 		}
 		return toErrno(err)
 	}
@@ -76,27 +78,48 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		return nil, 0, toErrno(err)
 	}
 	c := n.t.caller(ctx)
+	if err := n.t.handles.take(c.Uid); err != nil {
+		defer g.Close()
+		return nil, 0, n.t.refused(g, c, n.name, err)
+	}
 	h := &virtualHandle{n: n, request: request{t: n.t, group: g, caller: c}}
-	mode := flags & unix.O_ACCMODE
-	err = g.As(c, func(g *cgroupio.Group) error {
-		if n.file.write == nil && mode != unix.O_RDONLY {
-			return n.t.explainOpen(g, c, n.file.name, unix.EACCES)
-		}
-		st, err := g.Lookup(name)
-		if err != nil {
-			return err
-		}
-		h.anchor, err = g.Open(name, st.Ino, int(mode))
-		if err != nil && mode != unix.O_RDONLY {
-			return n.t.explainOpen(g, c, name, err)
-		}
+	err = g.As(c, func(g *cgroupio.Group) (err error) {
+		h.opened, err = n.open(g, c, name, flags&unix.O_ACCMODE)
 		return err
 	})
 	if err != nil {
+		n.t.handles.giveBack(c.Uid)
 		g.Close()
 		return nil, 0, toErrno(err)
 	}
+	n.handles.Add(1)
+	if flags&unix.O_ACCMODE != unix.O_RDONLY {
+		h.closed = n.openForWriting()
+	}
 	return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
+}
+
+// open gives the attributes of the control file, if the caller may open it.
+func (n *virtualNode) open(g *cgroupio.Group, c *cgroupio.Caller, anchor string, mode uint32) (unix.Stat_t, error) {
+	if n.file.write == nil && mode != unix.O_RDONLY {
+		err := &cgroupio.Refusal{
+			Errno: unix.EACCES, Reason: "this file is only read", Try: "write one of " + strings.Join(writable(), ", "),
+		}
+		n.t.refused(g, c, n.name, err)
+		return unix.Stat_t{}, err
+	}
+	st, err := g.Lookup(anchor)
+	if err != nil {
+		return st, err
+	}
+	f, err := g.Open(anchor, st.Ino, int(mode))
+	if err != nil {
+		if mode != unix.O_RDONLY {
+			err = n.t.explainOpen(g, c, anchor, err)
+		}
+		return st, err
+	}
+	return st, f.Close()
 }
 
 // virtualHandle is an open virtual file. What it does is done as the caller who
@@ -104,7 +127,8 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 type virtualHandle struct {
 	n *virtualNode
 	request
-	anchor *cgroupio.ControlFile
+	opened unix.Stat_t // of the control file behind it
+	closed func() bool // see openForWriting; nil when open for reading
 
 	mu    sync.Mutex
 	text  []byte    // as the last read from the beginning found it
@@ -193,5 +217,12 @@ func (h *virtualHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 
 var _ = (fs.FileReleaser)((*virtualHandle)(nil))
 
 func (h *virtualHandle) Release(context.Context) syscall.Errno {
-	return toErrno(errors.Join(h.anchor.Close(), h.group.Close()))
+	if h.closed != nil {
+		h.closed()
+	}
+	h.t.handles.giveBack(h.caller.Uid)
+	if h.n.handles.Add(-1) == 0 {
+		h.n.grown.Store(0)
+	}
+	return toErrno(h.group.Close())
 }

@@ -2,18 +2,23 @@ package fsnode
 
 import (
 	"container/list"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"memcgfs/cgroupio"
 )
 
 // journal remembers why requests were refused, for each group and user the
-// last few. A user who fills it pushes out what others have had only when more
-// than mostKept groups and users are in it.
+// last few. When it is full, whoever has the most in it loses his oldest, so
+// that nobody pushes out what others have had.
 type journal struct {
 	mu     sync.Mutex
 	kept   map[journalKey]*list.Element // of *refusals
-	recent list.List                    // the latest first
+	recent map[uint32]*list.List        // of each user, the latest first
 }
 
 type journalKey struct {
@@ -34,25 +39,29 @@ const (
 	mostLine = page/mostLines - 1
 )
 
-// note adds a line; what is told twice in a row is kept once.
+// note adds a line about the file, or the name that was to become one; what is
+// told twice in a row is kept once.
 func (j *journal) note(group uint64, uid uint32, file string, err error) {
-	line := oneLine(file + ": " + err.Error())
+	line := oneLine(cgroupio.Name(file) + ": " + err.Error())
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.kept == nil {
+		j.kept = make(map[journalKey]*list.Element)
+		j.recent = make(map[uint32]*list.List)
+	}
+	if j.recent[uid] == nil {
+		j.recent[uid] = list.New()
+	}
 	key := journalKey{group, uid}
 	e := j.kept[key]
 	if e == nil {
-		if j.kept == nil {
-			j.kept = make(map[journalKey]*list.Element)
-		}
-		e = j.recent.PushFront(&refusals{journalKey: key})
+		e = j.recent[uid].PushFront(&refusals{journalKey: key})
 		j.kept[key] = e
-		if j.recent.Len() > mostKept {
-			last := j.recent.Remove(j.recent.Back()).(*refusals)
-			delete(j.kept, last.journalKey)
+		if len(j.kept) > mostKept {
+			j.drop()
 		}
 	}
-	j.recent.MoveToFront(e)
+	j.recent[uid].MoveToFront(e)
 	r := e.Value.(*refusals)
 	if n := len(r.lines); n > 0 && r.lines[n-1] == line {
 		return
@@ -62,34 +71,55 @@ func (j *journal) note(group uint64, uid uint32, file string, err error) {
 	}
 }
 
+// drop takes the oldest from the user who has the most.
+func (j *journal) drop() {
+	var most uint32
+	for uid, l := range j.recent {
+		if j.recent[most] == nil || l.Len() > j.recent[most].Len() {
+			most = uid
+		}
+	}
+	l := j.recent[most]
+	last := l.Remove(l.Back()).(*refusals)
+	delete(j.kept, last.journalKey)
+	if l.Len() == 0 {
+		delete(j.recent, most)
+	}
+}
+
 // read gives the refusals of one user in a group, the latest last. The group's
-// owner and root are told those of everybody, as many as fit on a page.
+// owner and root are told those of everybody, as many as fit on a page, and
+// whose they were.
 func (j *journal) read(group uint64, uid, owner uint32) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var lines []string
 	size := 0
-	add := func(r *refusals) {
-		for i := len(r.lines) - 1; i >= 0; i-- {
-			if size += len(r.lines[i]) + 1; size > page {
+	add := func(uid uint32, prefix string) {
+		e := j.kept[journalKey{group, uid}]
+		if e == nil {
+			return
+		}
+		own := e.Value.(*refusals).lines
+		for i := len(own) - 1; i >= 0; i-- {
+			if size += len(prefix) + len(own[i]) + 1; size > page {
 				return
 			}
-			lines = append(lines, r.lines[i])
+			lines = append(lines, prefix+own[i])
 		}
 	}
-	if e := j.kept[journalKey{group, uid}]; e != nil {
-		add(e.Value.(*refusals))
-	}
+	add(uid, "")
 	if uid == 0 || uid == owner {
-		for e := j.recent.Front(); e != nil && size <= page; e = e.Next() {
-			if r := e.Value.(*refusals); r.group == group && r.uid != uid {
-				add(r)
+		for _, other := range slices.Sorted(maps.Keys(j.recent)) {
+			if other != uid && size <= page {
+				add(other, cgroupio.UserName(other)+": ")
 			}
 		}
 	}
+	slices.Reverse(lines)
 	var b strings.Builder
-	for i := len(lines) - 1; i >= 0; i-- {
-		b.WriteString(lines[i])
+	for _, line := range lines {
+		b.WriteString(line)
 		b.WriteByte('\n')
 	}
 	return b.String()
@@ -98,7 +128,7 @@ func (j *journal) read(group uint64, uid, owner uint32) string {
 // oneLine keeps a refusal to a line of valid text, however odd the names in it.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if !strconv.IsPrint(r) {
 			return '?'
 		}
 		return r
