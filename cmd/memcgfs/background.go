@@ -5,25 +5,52 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// A Go program cannot fork, so the daemon is this program started again, with
-// this in its environment and the pipe that it reports on as descriptor 3.
-const childEnv = "MEMCGFS_REPORT_FD"
+// A Go program cannot fork, nor give rights up for all its threads at once; so
+// the daemon is this program started again, with less. In its environment is
+// the number of the process that started it: its parent, or with -f itself.
+const startedBy = "MEMCGFS_STARTED_BY"
 
-func isChild() bool { return os.Getenv(childEnv) != "" }
+// reportFd is the pipe on which the daemon tells its parent how the start went.
+const reportFd = 3
+
+func isDaemon() bool {
+	pid, _ := strconv.Atoi(os.Getenv(startedBy))
+	return pid != 0 && (pid == os.Getppid() || pid == os.Getpid())
+}
 
 const ready = "ready\n"
 
-// startInBackground starts the daemon, and returns when the mount answers or
-// the daemon has said why it does not.
-func startInBackground(args []string) error {
+// startDaemon starts the daemon: with -f in this process, where it does not
+// return unless that fails, else in the background, where it returns when the
+// mount answers or the daemon has said why it does not.
+func startDaemon(cfg config, args []string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find the program itself: %w", err)
 	}
+	args = append([]string{os.Args[0]}, args...)
+	env := append(os.Environ(), startedBy+"="+strconv.Itoa(os.Getpid()))
+	// What is given up, this thread's child does not have.
+	runtime.LockOSThread()
+	if err := giveUpRights(); err != nil {
+		return err
+	}
+	keepFromDaemon()
+	if cfg.foreground {
+		return fmt.Errorf("start %s again: %w", exe, syscall.Exec(exe, args, env))
+	}
+	return inBackground(exe, args, env)
+}
+
+func inBackground(exe string, args, env []string) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make a pipe: %w", err)
@@ -34,9 +61,9 @@ func startInBackground(args []string) error {
 		return err
 	}
 	defer null.Close()
-	child, err := os.StartProcess(exe, append([]string{os.Args[0]}, args...), &os.ProcAttr{
-		Env:   append(os.Environ(), childEnv+"=3"),
-		Files: []*os.File{null, null, null, w},
+	child, err := os.StartProcess(exe, args, &os.ProcAttr{
+		Env:   env,
+		Files: []*os.File{null, null, null, reportFd: w},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	w.Close()
@@ -57,14 +84,29 @@ func startInBackground(args []string) error {
 	return fmt.Errorf("the daemon ended before the mount answered (%v): %w", state, errors.Join(err, syscall.ECHILD))
 }
 
-// report tells the waiting parent how the start went, once. Without a parent
-// it does nothing.
-func report(err error) {
-	if !isChild() {
+// keepFromDaemon closes in the daemon what this process was started with, as a
+// lock or a pipe of the shell's would be held for as long as the mount is.
+func keepFromDaemon() {
+	const first = 3
+	if unix.CloseRange(first, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return
 	}
-	os.Unsetenv(childEnv)
-	pipe := os.NewFile(3, "report")
+	// Before Linux 5.11.
+	open, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range open {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// report tells the waiting parent how the start went, once. In the foreground
+// nobody waits.
+func report(cfg config, err error) {
+	if cfg.foreground {
+		return
+	}
+	pipe := os.NewFile(reportFd, "report")
 	defer pipe.Close()
 	text := ready
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -102,13 +103,16 @@ func describe(flags *pflag.FlagSet) string {
 // generic are options of mount(8) and fstab(5) that say nothing to memcgfs, or
 // what it does anyway.
 var generic = map[string]bool{
-	"defaults": true, "rw": true, "auto": true, "noauto": true, "nofail": true, "_netdev": true,
+	"defaults": true, "auto": true, "noauto": true, "nofail": true, "_netdev": true,
 	"nosuid": true, "nodev": true, "noexec": true, "async": true, "relatime": true, "noatime": true,
 	"user": true, "nouser": true, "users": true, "default_permissions": true,
 }
 
 func setOption(flags *pflag.FlagSet, option string) error {
 	name, value, hasValue := strings.Cut(option, "=")
+	if name == "rw" { // the last one counts, as for mount(8)
+		return flags.Set("ro", "false")
+	}
 	if name == "" || generic[name] || strings.HasPrefix(name, "x-") {
 		return nil
 	}
@@ -129,6 +133,9 @@ func setOption(flags *pflag.FlagSet, option string) error {
 }
 
 func (cfg *config) setPaths(args []string) (err error) {
+	if slices.Contains(args, "") {
+		return fmt.Errorf("an empty argument is given for SOURCE or MOUNTPOINT; is a variable of the shell not set?")
+	}
 	switch len(args) {
 	case 1:
 	case 2:

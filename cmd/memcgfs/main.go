@@ -34,10 +34,10 @@ func run(args []string) int {
 	switch {
 	case os.Geteuid() != 0:
 		err = fmt.Errorf("must be started by root, to mount and to act as each caller; try: sudo memcgfs %s", cfg.mountpoint)
-	case cfg.foreground || isChild():
+	case isDaemon():
 		err = serve(cfg)
 	default:
-		err = startInBackground(args)
+		err = startDaemon(cfg, args)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "memcgfs: %v\n", err)

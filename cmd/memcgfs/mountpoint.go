@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +27,10 @@ func prepareMountpoint(path, source string) (*mountpoint, error) {
 		// Before it is made: mkdir in the source would make a group.
 		m.path = filepath.Join(real, filepath.Base(path))
 	}
-	if strings.HasPrefix(m.path, source+"/") {
-		return nil, fmt.Errorf("mountpoint %s is inside the source %s; choose one outside, such as /mnt/memcg", m.path, source)
+	if m.path != source {
+		if err := m.checkAround(source); err != nil {
+			return nil, err
+		}
 	}
 	switch err := os.Mkdir(m.path, 0o755); {
 	case err == nil:
@@ -41,6 +44,28 @@ func prepareMountpoint(path, source string) (*mountpoint, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// checkAround says whether the mountpoint is in a cgroup tree, where it would be
+// a group of its own: in the source, or in a mount of it.
+func (m *mountpoint) checkAround(source string) error {
+	around, err := mountinfo.GetMounts(mountinfo.ParentsFilter(filepath.Dir(m.path)))
+	if err != nil {
+		return fmt.Errorf("read mountinfo: %w", err)
+	}
+	var inner *mountinfo.Info
+	for _, mount := range around {
+		if inner == nil || len(mount.Mountpoint) >= len(inner.Mountpoint) {
+			inner = mount // of two on one place, the later one is on top
+		}
+	}
+	switch {
+	case strings.HasPrefix(m.path, source+"/"):
+		return fmt.Errorf("mountpoint %s is inside the source %s; choose one outside, such as /mnt/memcg", m.path, source)
+	case inner != nil && (inner.FSType == fsType || strings.HasPrefix(inner.FSType, "cgroup")):
+		return fmt.Errorf("mountpoint %s is inside a cgroup tree, which is mounted on %s; choose one outside, such as /mnt/memcg", m.path, inner.Mountpoint)
+	}
+	return nil
 }
 
 func (m *mountpoint) check(source string) error {
@@ -74,23 +99,44 @@ func (m *mountpoint) check(source string) error {
 	default:
 		return fmt.Errorf("mountpoint %s is busy: %s (%s) is mounted there", m.path, top.Source, top.FSType)
 	}
-	if m.lock, err = os.Open(m.path); err != nil {
-		return fmt.Errorf("open the mountpoint: %w", err)
-	}
-	if err := unix.Flock(int(m.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		m.lock.Close()
-		return fmt.Errorf("mountpoint %s is busy: another memcgfs is being started on it", m.path)
+	if m.lock, err = lockStart(m.path); err != nil {
+		return err
 	}
 	// The other one may have finished between the check and the lock.
 	if now, err := topMount(m.path); err == nil && now != nil && (top == nil || now.ID != top.ID) {
-		m.lock.Close()
+		m.release()
 		return fmt.Errorf("%s is already mounted on %s", now.Source, m.path)
 	}
 	return nil
 }
 
+// lockFile is where starts on the same mountpoint keep each other out. A lock on
+// the mountpoint itself could be taken by any user.
+const lockFile = "/run/memcgfs.lock"
+
+// lockStart takes the byte of the lock file that stands for the path. Where
+// there is no such file to be had, the check of mountinfo alone must do.
+func lockStart(path string) (*os.File, error) {
+	f, err := os.OpenFile(lockFile, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, nil
+	}
+	h := fnv.New32a()
+	h.Write([]byte(path))
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: int64(h.Sum32()), Len: 1}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("mountpoint %s is busy: another memcgfs is being started on it", path)
+	}
+	return f, nil
+}
+
 // release lets others start on the mountpoint, who then find the mount.
-func (m *mountpoint) release() { m.lock.Close() }
+func (m *mountpoint) release() {
+	if m.lock != nil {
+		m.lock.Close()
+	}
+}
 
 // remove takes the directory away if it was made.
 func (m *mountpoint) remove() {

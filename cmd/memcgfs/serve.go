@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"memcgfs/cgroupio"
@@ -21,16 +23,16 @@ import (
 
 // serve mounts, and serves until the mount is gone.
 func serve(cfg config) error {
+	os.Unsetenv(startedBy)
+	harden()
 	log := newLogger(cfg)
 	m, server, err := start(cfg, log)
-	report(err)
+	report(cfg, err)
 	if err != nil {
 		return err
 	}
 	defer m.remove()
-	if m.lock != nil {
-		m.release()
-	}
+	m.release()
 	return waitForEnd(m, server, log)
 }
 
@@ -118,6 +120,10 @@ func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if ours == nil { // unmounted again already
+		server.Wait()
+		return nil
+	}
 	served := make(chan struct{})
 	go func() {
 		server.Wait()
@@ -137,24 +143,41 @@ func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger) error {
 			ended = true
 		}
 	}
-	top, err := topMount(m.path)
-	switch {
-	case err != nil:
+	if err := unmount(ours); err != nil {
 		return err
-	case top == nil || ours == nil || top.ID != ours.ID:
-		return fmt.Errorf("%s is covered by another mount; ended without unmounting", m.path)
-	}
-	err = unix.Unmount(m.path, 0)
-	if errors.Is(err, unix.EBUSY) {
-		err = unix.Unmount(m.path, unix.MNT_DETACH)
-	}
-	if err != nil {
-		return fmt.Errorf("unmount %s: %w", m.path, err)
 	}
 	select {
 	case <-served:
 	case <-signals:
 	case <-time.After(grace):
+	}
+	return nil
+}
+
+// unmount takes the mount away, lazily if it is busy, wherever it was moved or
+// bound to meanwhile in this mount namespace.
+func unmount(ours *mountinfo.Info) error {
+	all, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
+		return m.Major != ours.Major || m.Minor != ours.Minor, false
+	})
+	if err != nil {
+		return fmt.Errorf("read mountinfo: %w", err)
+	}
+	for _, m := range slices.Backward(all) {
+		top, err := topMount(m.Mountpoint)
+		switch {
+		case err != nil:
+			return err
+		case top == nil || top.ID != m.ID:
+			return fmt.Errorf("%s is covered by another mount; ended without unmounting", m.Mountpoint)
+		}
+		err = unix.Unmount(m.Mountpoint, unix.UMOUNT_NOFOLLOW)
+		if errors.Is(err, unix.EBUSY) {
+			err = unix.Unmount(m.Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", m.Mountpoint, err)
+		}
 	}
 	return nil
 }
