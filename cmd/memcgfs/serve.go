@@ -25,6 +25,11 @@ import (
 func serve(cfg config) error {
 	os.Unsetenv(startedBy)
 	harden()
+	// Before there is a mount: a process that dies by a signal while it waits
+	// for its own first answer is never gone, as that wait cannot be killed,
+	// and keeps the mount that nobody serves any more.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	log := newLogger(cfg)
 	m, server, err := start(cfg, log)
 	report(cfg, err)
@@ -33,7 +38,7 @@ func serve(cfg config) error {
 	}
 	defer m.remove()
 	m.release()
-	return waitForEnd(m, server, log)
+	return waitForEnd(m, server, log, signals)
 }
 
 func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err error) {
@@ -115,7 +120,7 @@ const grace = 5 * time.Second
 
 // waitForEnd returns when the mount is gone: unmounted by somebody, or by a
 // signal to us, then lazily if it is busy.
-func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger) error {
+func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger, signals <-chan os.Signal) error {
 	ours, err := topMount(m.path)
 	if err != nil {
 		return err
@@ -129,8 +134,6 @@ func waitForEnd(m *mountpoint, server *fuse.Server, log *slog.Logger) error {
 		server.Wait()
 		close(served)
 	}()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGUSR1)
 	for ended := false; !ended; {
