@@ -111,7 +111,14 @@ func (s *Source) Group(ino uint64, path func() string) (*Group, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open group %d of %s: %w", ino, s.path, err)
 	}
-	return &Group{src: s, fd: fd, ino: ino}, nil
+	g := &Group{src: s, fd: fd, ino: ino}
+	if s.byHandle && g.Removed() {
+		// Kernels up to some 6.x find a removed group by its number as
+		// long as anybody has a file of it open.
+		g.Close()
+		return nil, fmt.Errorf("open group %d of %s: %w", ino, s.path, unix.ESTALE)
+	}
+	return g, nil
 }
 
 func (s *Source) openHandle(ino uint64) (int, error) {
