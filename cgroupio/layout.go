@@ -47,6 +47,8 @@ type layout interface {
 	// effectiveLimit is the tightest limit of the group and those above it.
 	effectiveLimit(g *Group) (Size, error)
 	breakdown(g *Group) (Stat, error)
+	// boundsChildren says whether what the groups below use counts in g.
+	boundsChildren(g *Group) (bool, error)
 }
 
 // File gives the attributes and the name of the control file that stands for
@@ -140,7 +142,7 @@ func (g *Group) parent() (*Group, error) {
 }
 
 // allowedByParent is what 100% means: the parent's effective limit, or the
-// machine's memory where there is none.
+// machine's memory where there is none, or none that bounds the group.
 func (g *Group) allowedByParent() (Size, error) {
 	machine, err := g.src.proc.memTotal()
 	if err != nil {
@@ -154,6 +156,9 @@ func (g *Group) allowedByParent() (Size, error) {
 		return machine, err
 	}
 	defer parent.Close()
+	if bounds, err := g.src.layout.boundsChildren(parent); err != nil || !bounds {
+		return machine, err
+	}
 	limit, err := parent.EffectiveLimit()
 	return min(limit, machine), err
 }

@@ -164,6 +164,16 @@ func (v v1) effectiveLimit(g *Group) (Size, error) {
 	return Size(min(stat["hierarchical_memory_limit"], uint64(Max))), nil
 }
 
+// boundsChildren is memory.use_hierarchy. Before Linux 5.11 a group counts only
+// what is in itself until somebody writes 1: systemd does, at boot.
+func (v1) boundsChildren(g *Group) (bool, error) {
+	text, err := g.read("memory.use_hierarchy")
+	if errors.Is(err, unix.ENOENT) {
+		return true, nil
+	}
+	return string(bytes.TrimSpace(text)) != "0", err
+}
+
 // stat reads memory.stat; keys that nobody asks for do no harm.
 func (v v1) stat(g *Group) (map[string]uint64, error) {
 	text, err := g.read(v.file(Breakdown))

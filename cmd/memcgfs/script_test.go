@@ -74,6 +74,9 @@ func condition(cond string) (bool, error) {
 	case "swapaccounting":
 		_, err := os.Stat(filepath.Join(testgroup.Root, "memory.memsw.limit_in_bytes"))
 		return err == nil, nil
+	case "flat": // a group does not bound those below it
+		text, err := os.ReadFile(filepath.Join(testgroup.Root, "memory.use_hierarchy"))
+		return strings.TrimSpace(string(text)) == "0", err
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
 }
