@@ -7,9 +7,10 @@ BINARY  := build/memcgfs
 SCRIPTS := $(shell find packaging internal .ci -type f \( -name '*.sh' -o -path '.ci/run' \) 2>/dev/null)
 
 # Tools that the tests and checks call; each is a Debian package.
-PACKAGES := busybox attr shellcheck vagrant python3-minimal gcc libc6-dev procps util-linux
+PACKAGES := busybox attr shellcheck vagrant python3 gcc libc6-dev procps util-linux \
+	diffutils mawk qemu-system-x86 xz-utils
 
-.PHONY: build static demo test check setup race bench fuzz install clean
+.PHONY: build static demo test check setup race bench vm fuzz install clean
 
 build static: ## the program, static: it runs on any Linux from 4.9 on
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BINARY) ./cmd/memcgfs
@@ -32,6 +33,10 @@ test: check build ## all checks and all tests, on real mounts
 
 bench: build ## compare with the raw tree and with a plain loopback
 	$(GO) run ./internal/bench -memcgfs $(BINARY)
+
+CELL ?= 6.1-v1
+vm: setup ## a shell in a virtual machine: make vm CELL=5.10-v1
+	$(GO) run ./internal/vm/shell $(CELL)
 
 fuzz: ## look for new inputs, a minute for each target
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzParseSize -fuzztime 60s
