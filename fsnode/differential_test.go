@@ -42,6 +42,9 @@ func TestDifferential(t *testing.T) {
 	sides := [2]*side{newSide(raw), newSide(filepath.Join(m.Dir, filepath.Base(twin)))}
 	users := []*actor{newActor(t, 0, 0, nil), newActor(t, 12301, 12301, nil), newActor(t, 12302, 12302, []uint32{12301})}
 	const perSequence = 400
+	if testing.Short() {
+		*steps = min(*steps, 3*perSequence)
+	}
 	for s := *seed; s < *seed+uint64(*steps/perSequence); s++ {
 		rng := rand.New(rand.NewPCG(s, 0))
 		var history []string

@@ -51,7 +51,7 @@ status=0
 while read -r package dir binary; do
 	printf '\nmemcgfs-vm: start %s\n' "$package"
 	# What the size grammar makes of the fuzz seeds is the same on every kernel.
-	(cd "/src/$dir" && exec "/tests/$binary" -test.v=test2json -test.timeout=10m \
+	(cd "/src/$dir" && exec "/tests/$binary" -test.v=test2json -test.short -test.timeout=10m \
 		-test.run="$(cat /tests/run)" -test.skip=^Fuzz </dev/null 2>&1)
 	code=$?
 	printf '\nmemcgfs-vm: end %s\n' $code

@@ -30,7 +30,9 @@ func start(ctx context.Context, c Cell, k Kernel, image, mode string, in io.Read
 	cmd := exec.CommandContext(ctx, qemu,
 		// With ACPI, Linux waits for a timer tick that an emulated microvm
 		// does not always give.
-		"-M", "microvm,accel=tcg,acpi=off,x-option-roms=off,isa-serial=on,rtc=on", "-cpu", "max", "-m", "1024",
+		"-M", "microvm,accel=tcg,acpi=off,x-option-roms=off,isa-serial=on,rtc=on", "-m", "1024",
+		// Page tables of five levels make emulation slower.
+		"-cpu", "max,la57=off",
 		"-nodefaults", "-nographic", "-serial", serial, "-no-reboot",
 		"-kernel", k.Image, "-initrd", image, "-append", strings.Join(cmdline, " "))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, os.Stderr
