@@ -2,10 +2,9 @@ package cgroupio
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -94,13 +93,20 @@ func (s *Source) RootIno() uint64 { return s.rootIno }
 // the control file of that number.
 func (s *Source) MirroredOn(dev uint64) { s.mirror.Store(dev) }
 
+// Step is a group on the way from the source to another: the name that it had
+// when it was last seen, and its kernfs number.
+type Step struct {
+	Name string
+	Ino  uint64
+}
+
 // Group opens the group with the kernfs number ino. That number is never used
 // again on a 64-bit kernel, so a group made anew under an old name is another
-// one. path gives where the group was last seen below the source; it is asked
-// only where the kernel cannot find a group by its number (before Linux 4.14,
-// or without CAP_DAC_READ_SEARCH), and what is found there must have the
-// number. ESTALE says that there is no such group any more.
-func (s *Source) Group(ino uint64, path func() string) (*Group, error) {
+// one. path gives the way to it from the source, the group itself last; it is
+// asked only where the kernel cannot find a group by its number (before Linux
+// 4.14, or without CAP_DAC_READ_SEARCH). ESTALE says that there is no such
+// group any more.
+func (s *Source) Group(ino uint64, path func() []Step) (*Group, error) {
 	var fd int
 	var err error
 	if s.byHandle {
@@ -113,8 +119,8 @@ func (s *Source) Group(ino uint64, path func() string) (*Group, error) {
 	}
 	g := &Group{src: s, fd: fd, ino: ino}
 	if s.byHandle && g.Removed() {
-		// Kernels up to some 6.x find a removed group by its number as
-		// long as anybody has a file of it open.
+		// Linux 5.10 and 6.1 find a removed group by its number as long
+		// as anybody has a file of it open.
 		g.Close()
 		return nil, fmt.Errorf("open group %d of %s: %w", ino, s.path, unix.ESTALE)
 	}
@@ -131,30 +137,64 @@ func (s *Source) openHandle(ino uint64) (int, error) {
 	}
 }
 
-// openPath walks to path one name at a time, so that neither a symbolic link
-// nor .. leads out of the source.
-func (s *Source) openPath(ino uint64, path string) (int, error) {
+// openPath walks to the group one name at a time, so that neither a symbolic
+// link nor .. leads out of the source. A group that has another name by now is
+// in the same parent: the kernel renames no other way.
+func (s *Source) openPath(ino uint64, path []Step) (int, error) {
 	fd, err := openRetry(s.root, ".", unix.O_PATH|unix.O_DIRECTORY)
-	for name := range strings.SplitSeq(path, "/") {
-		if err != nil || name == "" {
-			continue
+	at := s.rootIno
+	for _, step := range path {
+		if err != nil {
+			return -1, err
 		}
 		var next int
-		next, err = openRetry(fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+		next, err = openChild(fd, step.Name, step.Ino)
+		if err == unix.ESTALE {
+			next, err = openChild(fd, nameOf(fd, step.Ino), step.Ino)
+		}
 		unix.Close(fd)
-		fd = next
+		fd, at = next, step.Ino
 	}
+	if err == nil && at != ino {
+		unix.Close(fd)
+		err = unix.ESTALE
+	}
+	return fd, err
+}
+
+// openChild opens the group name below dir; ESTALE says that it is not there,
+// or has not the number ino.
+func openChild(dir int, name string, ino uint64) (int, error) {
+	var st unix.Stat_t
+	fd, err := openRetry(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err == nil {
-		var st unix.Stat_t
 		if err = unix.Fstat(fd, &st); err == nil && st.Ino == ino {
 			return fd, nil
 		}
 		unix.Close(fd)
 	}
-	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+	if err == nil || err == unix.ENOENT || err == unix.ENOTDIR {
 		err = unix.ESTALE
 	}
 	return -1, err
+}
+
+// nameOf looks for the number ino in the directory, "" if it is not there.
+func nameOf(dir int, ino uint64) string {
+	fd, err := openRetry(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return ""
+	}
+	list := os.NewFile(uintptr(fd), "")
+	defer list.Close()
+	entries, _ := list.ReadDir(-1)
+	for _, e := range entries {
+		var st unix.Stat_t
+		if e.IsDir() && unix.Fstatat(fd, e.Name(), &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Ino == ino {
+			return e.Name()
+		}
+	}
+	return ""
 }
 
 // openRetry is openat(2) with close-on-exec, started again when a signal of

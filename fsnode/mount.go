@@ -103,7 +103,7 @@ func probePassthrough(server *fuse.Server, src *cgroupio.Source) bool {
 	if server.KernelSettings().Flags64()&fuse.CAP_PASSTHROUGH == 0 {
 		return false
 	}
-	g, err := src.Group(src.RootIno(), func() string { return "" })
+	g, err := src.Group(src.RootIno(), func() []cgroupio.Step { return nil })
 	if err != nil {
 		return false
 	}

@@ -3,6 +3,7 @@ package fsnode
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -61,7 +62,14 @@ type node struct {
 
 // group opens the group of the directory dir.
 func (t *tree) group(dir *fs.Inode) (*cgroupio.Group, error) {
-	return t.src.Group(dir.StableAttr().Ino, func() string { return dir.Path(nil) })
+	return t.src.Group(dir.StableAttr().Ino, func() (path []cgroupio.Step) {
+		for name, up := dir.Parent(); up != nil; name, up = dir.Parent() {
+			path = append(path, cgroupio.Step{Name: name, Ino: dir.StableAttr().Ino})
+			dir = up
+		}
+		slices.Reverse(path)
+		return path
+	})
 }
 
 // fileNode is what the two kinds of file have in common.
