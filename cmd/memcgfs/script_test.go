@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,24 +20,73 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		// The daemon is a process of its own: this binary under its name.
-		"memcgfs": func() { os.Exit(run(os.Args[1:])) },
+		"memcgfs": func() {
+			if err := dropCapabilities(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(125)
+			}
+			os.Exit(run(os.Args[1:]))
+		},
 	})
+}
+
+// dropEnv names capabilities that the daemon is started without, as setpriv
+// writes them.
+const dropEnv = "DROP"
+
+// dropCapabilities starts this program anew without those: they go at exec.
+func dropCapabilities() error {
+	drop := os.Getenv(dropEnv)
+	if drop == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	os.Unsetenv(dropEnv)
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		return err
+	}
+	args := append([]string{"setpriv", "--bounding-set=" + drop, self}, os.Args[1:]...)
+	return unix.Exec(setpriv, args, os.Environ())
 }
 
 // TestScripts runs the sessions in testdata on real mounts of the real tree.
 // Each has a mountpoint of its own, $MNT, and a group of its own, $G through
 // the mount and $RAW in the kernel's tree.
 func TestScripts(t *testing.T) {
+	runScripts(t, "", testscript.Params{Dir: "testdata"})
+}
+
+// TestScriptsByPath runs sessions on a daemon that cannot open a group by its
+// number, as it is before Linux 4.14 and without CAP_DAC_READ_SEARCH, and finds
+// it by its path.
+func TestScriptsByPath(t *testing.T) {
+	names := []string{"fresh", "transcript"}
+	if !testing.Short() {
+		names = append(names, "badinput", "limits", "live", "reading", "users")
+	}
+	var files []string
+	for _, name := range names {
+		files = append(files, filepath.Join("testdata", name+".txtar"))
+	}
+	runScripts(t, "-dac_read_search", testscript.Params{Files: files})
+}
+
+func runScripts(t *testing.T, drop string, p testscript.Params) {
 	testgroup.Require(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: true,
-		Setup:               setup,
-		Condition:           condition,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"eventually": eventually,
-		},
-	})
+	p.RequireExplicitExec = true
+	p.Condition = condition
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv(dropEnv, drop)
+		return setup(env)
+	}
+	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){
+		"eventually": eventually,
+	}
+	testscript.Run(t, p)
 }
 
 func setup(env *testscript.Env) error {
