@@ -37,7 +37,7 @@ func startDaemon(cfg config, args []string) error {
 		return fmt.Errorf("find the program itself: %w", err)
 	}
 	args = append([]string{os.Args[0]}, args...)
-	env := append(os.Environ(), startedBy+"="+strconv.Itoa(os.Getpid()))
+	os.Setenv(startedBy, strconv.Itoa(os.Getpid()))
 	// What is given up, this thread's child does not have.
 	runtime.LockOSThread()
 	if err := giveUpRights(); err != nil {
@@ -45,12 +45,12 @@ func startDaemon(cfg config, args []string) error {
 	}
 	keepFromDaemon()
 	if cfg.foreground {
-		return fmt.Errorf("start %s again: %w", exe, syscall.Exec(exe, args, env))
+		return fmt.Errorf("start %s again: %w", exe, syscall.Exec(exe, args, os.Environ()))
 	}
-	return inBackground(exe, args, env)
+	return inBackground(exe, args)
 }
 
-func inBackground(exe string, args, env []string) error {
+func inBackground(exe string, args []string) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make a pipe: %w", err)
@@ -62,7 +62,6 @@ func inBackground(exe string, args, env []string) error {
 	}
 	defer null.Close()
 	child, err := os.StartProcess(exe, args, &os.ProcAttr{
-		Env:   env,
 		Files: []*os.File{null, null, null, reportFd: w},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
