@@ -41,6 +41,7 @@ vm: setup ## a shell in a virtual machine: make vm CELL=5.10-v1
 fuzz: ## look for new inputs, a minute for each target
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzParseSize -fuzztime 60s
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzMemparse -fuzztime 60s
+	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzWrite -fuzztime 60s
 
 install: build
 	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/local/bin/memcgfs
