@@ -12,7 +12,7 @@ import (
 // every Debian machine.
 var packages = []string{
 	"bash", "dash", "coreutils", "util-linux", "mount", "findutils", "grep", "sed", "mawk",
-	"diffutils", "procps", "attr", "hostname",
+	"diffutils", "procps", "attr",
 }
 
 // programs come from one of several packages.
