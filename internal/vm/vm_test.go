@@ -13,7 +13,7 @@ import (
 
 var (
 	inside = flag.String("inside", "", "run only those tests in the virtual machines that match this regular expression")
-	limit  = flag.Duration("cell-timeout", 5*time.Minute, "how long the tests of one cell may take")
+	limit  = flag.Duration("cell-timeout", 8*time.Minute, "how long the tests of one cell may take")
 )
 
 // TestVM runs this module's tests on the kernels of the matrix. Each test
