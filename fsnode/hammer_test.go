@@ -31,6 +31,9 @@ var hammerScript string
 func TestHammer(t *testing.T) {
 	m := testmount.Start(t)
 	raw := testgroup.New(t)
+	if testing.Short() {
+		*hammer = min(*hammer, 3*time.Second)
+	}
 	run := func(seconds float64) {
 		t.Helper()
 		var workers []*exec.Cmd

@@ -17,6 +17,9 @@ for module in /lib/memcgfs/"$(uname -r)"/*.ko; do
 	[ ! -e "$module" ] || busybox insmod "$module" || echo "memcgfs-vm: cannot load $module"
 done
 
+# As a Debian machine of 64 bits has it.
+echo 4194304 >/proc/sys/kernel/pid_max
+
 cgroup=/sys/fs/cgroup
 case $HIERARCHY in
 v1) # as a Debian machine with systemd.unified_cgroup_hierarchy=0 has it
