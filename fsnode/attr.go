@@ -117,6 +117,15 @@ func timeToSet(valid, set, now uint32, sec uint64, nsec uint32) unix.Timespec {
 	return unix.Timespec{Nsec: unix.UTIME_OMIT}
 }
 
+var _ = (fs.NodeStatfser)((*node)(nil))
+
+// Statfs answers as cgroupfs does: no blocks, so that df leaves the mount out
+// unless it is asked for.
+func (*node) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
+	*out = fuse.StatfsOut{Bsize: page, Frsize: page, NameLen: unix.NAME_MAX}
+	return 0
+}
+
 var _ = (fs.NodeAccesser)((*node)(nil))
 
 // Access answers access(2) and chdir(2).

@@ -114,12 +114,3 @@ func (d *dirNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOu
 	fillAttr(&out.Attr, &st)
 	return toErrno(err)
 }
-
-var _ = (fs.NodeStatfser)((*dirNode)(nil))
-
-// Statfs answers as cgroupfs does: no blocks, so that df leaves the mount out
-// unless it is asked for.
-func (d *dirNode) Statfs(_ context.Context, out *fuse.StatfsOut) syscall.Errno {
-	*out = fuse.StatfsOut{Bsize: page, Frsize: page, NameLen: unix.NAME_MAX}
-	return 0
-}
