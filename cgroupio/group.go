@@ -102,6 +102,11 @@ func (g *Group) Symlink(target, name string) error {
 	return g.inside(nil, func() error { return unix.Symlinkat(target, g.fd, name) })
 }
 
+// Link is link(2) of the member old of the group from.
+func (g *Group) Link(from *Group, old, name string) error {
+	return g.inside(from, func() error { return unix.Linkat(from.fd, old, g.fd, name, 0) })
+}
+
 // Mknod is mknod(2).
 func (g *Group) Mknod(name string, mode, dev uint32) error {
 	return g.inside(nil, func() error { return unix.Mknodat(g.fd, name, mode, int(dev)) })

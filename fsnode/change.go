@@ -133,8 +133,14 @@ func (d *dirNode) Mknod(ctx context.Context, name string, mode, dev uint32, _ *f
 
 var _ = (fs.NodeLinker)((*dirNode)(nil))
 
-// Link is refused as the kernel refuses it in a directory that has no hard
-// links.
-func (d *dirNode) Link(context.Context, fs.InodeEmbedder, string, *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	return nil, syscall.EPERM
+// Link is asked for the file behind the virtual one, too.
+func (d *dirNode) Link(ctx context.Context, target fs.InodeEmbedder, name string, _ *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	from, file, err := target.(place).locate()
+	if err != nil {
+		return nil, toErrno(err)
+	}
+	defer from.Close()
+	return nil, d.ask(ctx, name, "link", func(g *cgroupio.Group) error {
+		return g.Link(from, file, name)
+	})
 }
