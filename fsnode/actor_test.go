@@ -1,6 +1,12 @@
 package fsnode_test
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,4 +25,42 @@ func become(uid, gid uint32, groups []uint32) error {
 		}
 	}
 	return nil
+}
+
+// actor is a thread with the credentials of one user.
+type actor struct {
+	uid  uint32
+	work chan func()
+}
+
+func newActor(t *testing.T, uid, gid uint32, groups []uint32) *actor {
+	a := &actor{uid: uid, work: make(chan func())}
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with this
+		ready <- become(uid, gid, groups)
+		for f := range a.work {
+			f()
+		}
+	}()
+	if err := <-ready; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { close(a.work) })
+	return a
+}
+
+func (a *actor) do(f func()) {
+	done := make(chan struct{})
+	a.work <- func() { f(); close(done) }
+	<-done
+}
+
+// result is how a call ended: the errno's name, or ok and what it gave.
+func result(err error, extra ...any) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return unix.ErrnoName(errno)
+	}
+	return strings.TrimSpace("ok " + fmt.Sprint(extra...))
 }

@@ -1,0 +1,321 @@
+package differ
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"memcgfs/cgroupio"
+)
+
+// workerEnv says that the program is a worker: NAME:FD, the caller that it is
+// and the descriptor of its socket.
+const workerEnv = "MEMCGFS_DIFFER"
+
+func init() {
+	if os.Getenv(workerEnv) != "" {
+		// The first thread, after which the process is named, acts.
+		runtime.LockOSThread()
+	}
+}
+
+// Work makes the process a worker if it was started as one, and then does not
+// return. A test's main function begins with it.
+func Work() {
+	spec := os.Getenv(workerEnv)
+	if spec == "" {
+		return
+	}
+	name, number, _ := strings.Cut(spec, ":")
+	fd, err := strconv.Atoi(number)
+	if err == nil {
+		w := &worker{conn: conn{fd: fd}, caller: callerByName(name)}
+		err = w.work()
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "worker %s: %v\n", spec, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// worker is a process that acts as one caller, on both sides.
+type worker struct {
+	conn    conn
+	caller  *caller
+	numbers map[string][2]int
+	sides   [2]side
+	give    int // the open file that goes along with the reply, -1 for none
+	giving  string
+}
+
+// side is what a worker has on one side.
+type side struct {
+	index int // 0 is the raw one
+	dir   string
+	slots map[string]slot
+}
+
+// slot keeps an open file for later steps.
+type slot struct {
+	fd   int
+	path string
+}
+
+func (s *side) put(name string, in slot) {
+	if old, ok := s.slots[name]; ok {
+		unix.Close(old.fd)
+	}
+	s.slots[name] = in
+}
+
+func (w *worker) work() error {
+	for fd := 3; fd < 64; fd++ { // those of the other workers
+		if fd != w.conn.fd {
+			unix.CloseOnExec(fd)
+		}
+	}
+	unix.CloseOnExec(w.conn.fd)
+	unix.Umask(0o022)
+	thread := make(chan int)
+	threadErr := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		threadErr <- w.caller.become()
+		thread <- unix.Gettid()
+		<-thread
+	}()
+	if err := <-threadErr; err != nil {
+		return err
+	}
+	if err := w.caller.become(); err != nil {
+		return err
+	}
+	hello := reply{Pid: os.Getpid(), Thread: <-thread}
+	for i := range hello.Children {
+		child := exec.Command("/bin/sleep", "100000")
+		// It is not the group's business how the worker ends.
+		child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		if err := child.Start(); err != nil {
+			return err
+		}
+		hello.Children[i] = child.Process.Pid
+	}
+	if err := w.conn.send(hello); err != nil {
+		return err
+	}
+	for {
+		var r request
+		file, _, err := w.conn.receive(&r)
+		if err != nil {
+			return nil // the tester has ended
+		}
+		w.give = -1
+		answer := reply{}
+		switch {
+		case r.Numbers != nil:
+			w.numbers = r.Numbers
+		case r.Dirs != nil:
+			w.reset(r.Dirs)
+		case r.Take != "":
+			w.sides[r.Side].put(r.Take, slot{file, string(r.Path)})
+		default:
+			answer.Outcome = w.make(&r)
+		}
+		if w.give >= 0 {
+			answer.Path = []byte(w.giving)
+			err = w.conn.send(answer, w.give)
+		} else {
+			err = w.conn.send(answer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (w *worker) reset(dirs []string) {
+	unix.Umask(0o022)
+	for i := range w.sides {
+		s := &w.sides[i]
+		for _, open := range s.slots {
+			unix.Close(open.fd)
+		}
+		*s = side{index: i, dir: dirs[i], slots: map[string]slot{}}
+	}
+}
+
+func (w *worker) make(r *request) string {
+	sequence, err := Parse(r.Step)
+	if err != nil {
+		return "harness: " + err.Error()
+	}
+	return operationByName(sequence[0].Op).run(&call{
+		w: w, s: &w.sides[r.Side], args: sequence[0].Args, text: r.Text,
+	})
+}
+
+// call is a step as it is made on one side.
+type call struct {
+	w    *worker
+	s    *side
+	args []string
+	text verdict
+}
+
+// path is the n-th argument below the group of the side.
+func (c *call) path(n int) string { return c.s.dir + "/" + c.args[n] }
+
+func (c *call) int(n int) int {
+	v, err := strconv.ParseInt(c.args[n], 0, 64)
+	if err != nil {
+		panic(fmt.Sprintf("argument %q is not a number", c.args[n]))
+	}
+	return int(v)
+}
+
+// slot is the open file that the n-th argument names.
+func (c *call) slot(n int) (slot, bool) {
+	open, ok := c.s.slots[c.args[n]]
+	return open, ok
+}
+
+// listsTasks says that a file holds numbers of tasks.
+func listsTasks(path string) bool {
+	base := filepath.Base(path)
+	return base == "tasks" || base == "cgroup.procs"
+}
+
+// verdict is what is known of a text before it is written.
+type verdict struct {
+	// Refused says that memcgfs refuses it as a size though the kernel takes
+	// it, for something else than is written.
+	Refused bool
+	// Small, that as a limit it could end the processes inside.
+	Small bool
+}
+
+// bytes is what is written for text to the file at path. refused says that
+// EINVAL is what memcgfs gives on purpose, and that the kernel gets something
+// harmless. ok is false for what must not be written there, on either side.
+func (c *call) bytes(text, path string) (b []byte, refused, ok bool) {
+	if form, who, isPid := cutPid(text); isPid {
+		if who == "self" {
+			who = c.w.caller.name
+		} else if who == "child" || who == "thread" {
+			who = c.w.caller.name + "." + who
+		}
+		number, known := c.w.numbers[who]
+		return fmt.Appendf(nil, form, number[c.s.index]), false, known && listsTasks(path)
+	}
+	onKernel := c.s.index == 0 && !c.w.caller.behind
+	switch base := filepath.Base(path); {
+	case listsTasks(path) && isTaskNumber(text):
+		return nil, false, false
+	case strings.HasSuffix(base, "limit_in_bytes"):
+		if c.text.Small && base != "memory.soft_limit_in_bytes" {
+			return nil, false, false
+		}
+		if c.text.Refused && onKernel {
+			return []byte("bogus"), true, true
+		}
+	case strings.HasSuffix(base, "_in_bytes"):
+		// The kernel sets the peak back whatever the text is.
+		if onKernel && cgroupio.CheckKernelSize([]byte(text), false) != nil {
+			return []byte("0"), true, true
+		}
+	}
+	return []byte(text), false, true
+}
+
+// cutPid takes apart a text that stands for the number of a task, such as
+// pid:child.
+func cutPid(text string) (format, who string, ok bool) {
+	form, who, ok := strings.Cut(text, ":")
+	format, known := map[string]string{"pid": "%d", "hex": "0x%x", "oct": "0%o", "plus": " +%d\n", "nul": "%d\x00x"}[form]
+	return format, who, ok && known
+}
+
+// isTaskNumber says that the kernel could take the text for the number of a
+// task, which may be anybody's.
+func isTaskNumber(text string) bool {
+	text, _, _ = strings.Cut(text, "\x00")
+	text = strings.TrimLeft(strings.TrimSpace(text), "+")
+	for _, base := range []int{0, 10, 8, 16} {
+		if n, err := strconv.ParseInt(text, base, 64); err == nil && n >= 0 && n <= 4194304 {
+			return true
+		}
+	}
+	return false
+}
+
+// identities turns a list of tasks into their names, as the numbers differ from
+// side to side. Only the order is lost, and an odd one is told.
+func (c *call) identities(text []byte) string {
+	names := map[int]string{}
+	for name, numbers := range c.w.numbers {
+		names[numbers[0]], names[numbers[1]] = name, name
+	}
+	last, odd := 0, ""
+	var out []string
+	for field := range bytes.FieldsSeq(text) {
+		number, _ := strconv.Atoi(string(field))
+		if number <= last {
+			odd = " unsorted"
+		}
+		last = number
+		name, ok := names[number]
+		if !ok {
+			name = fmt.Sprintf("a stranger (%s)", field)
+		}
+		out = append(out, name)
+	}
+	return fmt.Sprint(sorted(out), odd)
+}
+
+// result is the outcome of a system call: the errno's name, or ok and what it
+// gave.
+func result(err error, extra ...any) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return unix.ErrnoName(errno)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace("ok " + fmt.Sprint(extra...))
+}
+
+// judge asks the kernel, on a group that nobody is in, what a text is as a
+// size.
+func judge(oracle, text string) verdict {
+	path := filepath.Join(oracle, "memory.soft_limit_in_bytes")
+	const before = "1073741824"
+	write := func(text string) error {
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		_, err = unix.Write(fd, []byte(text))
+		return err
+	}
+	if write(before) != nil || write(text) != nil {
+		return verdict{}
+	}
+	now, err := os.ReadFile(path)
+	value, perr := strconv.ParseUint(strings.TrimSpace(string(now)), 10, 64)
+	return verdict{
+		Refused: cgroupio.CheckKernelSize([]byte(text), true) != nil,
+		Small:   err != nil || perr != nil || value < 16<<20,
+	}
+}
