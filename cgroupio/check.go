@@ -109,6 +109,7 @@ func checkPid(w *write) ([]byte, error) {
 // callersPid reads the number of a task that c wrote, and gives the daemon's
 // number of it.
 func callersPid(c *Caller, text []byte) (int, error) {
+	text, _, _ = bytes.Cut(text, []byte{0}) // as it ends for the kernel
 	pid, err := kstrtoint(bytes.Trim(text, blanks))
 	if err != nil || pid < 0 {
 		return 0, unix.EINVAL
