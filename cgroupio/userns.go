@@ -15,7 +15,7 @@ import (
 
 // fileCaps are the capabilities that the kernel asks for with a file in mind.
 const fileCaps = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH |
-	1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID
+	1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID | 1<<unix.CAP_SETFCAP
 
 // userNS is what a caller is in a user namespace that is not the daemon's.
 type userNS struct {
