@@ -71,6 +71,11 @@ func (f *ControlFile) Stat() (unix.Stat_t, error) {
 // Truncate is ftruncate(2).
 func (f *ControlFile) Truncate(size int64) error { return unix.Ftruncate(f.fd, size) }
 
+// Seek is lseek(2) for data or a hole; everything else here is done at offsets.
+func (f *ControlFile) Seek(off int64, whence int) (int64, error) {
+	return unix.Seek(f.fd, off, whence)
+}
+
 // ReadAt is pread(2) for the thread that caller finds: at most one call, as
 // short as the kernel makes it. A list of tasks is in the numbers of that
 // thread's pid namespace; it is made at offset 0.

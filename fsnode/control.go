@@ -160,6 +160,14 @@ func (h *controlHandle) explain(c *cgroupio.Caller, data []byte, err error) sysc
 // Truncate is ftruncate(2).
 func (h *controlHandle) Truncate(size int64) error { return h.file.Truncate(size) }
 
+var _ = (fs.FileLseeker)((*controlHandle)(nil))
+
+// Lseek looks for data or a hole; FUSE does the rest of lseek(2) by itself.
+func (h *controlHandle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	at, err := h.file.Seek(int64(off), int(whence))
+	return uint64(at), toErrno(err)
+}
+
 var _ = (fs.FileFsyncer)((*controlHandle)(nil))
 
 // Fsync has nothing to do, as on the kernel's tree; editors want it.
