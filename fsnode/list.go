@@ -97,8 +97,8 @@ func (h *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
 
 var _ = (fs.FileFsyncdirer)((*dirHandle)(nil))
 
-// Fsyncdir has nothing to do, as on the kernel's tree.
-func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno { return 0 }
+// Fsyncdir is not known for a directory of the kernel's tree.
+func (h *dirHandle) Fsyncdir(context.Context, uint32) syscall.Errno { return syscall.EINVAL }
 
 var _ = (fs.FileGetattrer)((*dirHandle)(nil))
 
