@@ -32,7 +32,7 @@ var slotOperations = []operation{
 	// writev splits the text after the size of its first part.
 	onSlot("writev", "text size", 2, func(c *call, open slot) string {
 		return c.write(open, 1, func(fd int, b []byte) (int, error) {
-			at := min(c.int(2), len(b))
+			at := min(max(c.int(2), 0), len(b))
 			return unix.Writev(fd, [][]byte{b[:at], b[at:]})
 		})
 	}),
@@ -87,7 +87,7 @@ var slotOperations = []operation{
 	}),
 	onSlot("flags", "", 1, func(_ *call, open slot) string {
 		flags, err := unix.FcntlInt(uintptr(open.fd), unix.F_GETFL, 0)
-		return result(err, fmt.Sprintf("%#o", flags))
+		return result(err, fmt.Sprintf("%#o", flags&^unix.O_DIRECT)) // see known
 	}),
 	onSlot("setflags", "setfl", 1, func(c *call, open slot) string {
 		_, err := unix.FcntlInt(uintptr(open.fd), unix.F_SETFL, c.flags(1))

@@ -219,7 +219,8 @@ func (c *call) bytes(text, path string) (b []byte, refused, ok bool) {
 	}
 	onKernel := c.s.index == 0 && !c.w.caller.behind
 	switch base := filepath.Base(path); {
-	case listsTasks(path) && isTaskNumber(text):
+	case text == "", listsTasks(path) && isTaskNumber(text):
+		// FUSE does not pass on that nothing is written.
 		return nil, false, false
 	case strings.HasSuffix(base, "limit_in_bytes"):
 		if c.text.Small && base != "memory.soft_limit_in_bytes" {
@@ -230,7 +231,7 @@ func (c *call) bytes(text, path string) (b []byte, refused, ok bool) {
 		}
 	case strings.HasSuffix(base, "_in_bytes"):
 		// The kernel sets the peak back whatever the text is.
-		if onKernel && cgroupio.CheckKernelSize([]byte(text), false) != nil {
+		if onKernel && len(text) <= 4096 && cgroupio.CheckKernelSize([]byte(text), false) != nil {
 			return []byte("0"), true, true
 		}
 	}
