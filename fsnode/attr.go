@@ -44,18 +44,29 @@ func (n *node) asNeeded(ctx context.Context, anyone condition, do action) error 
 var _ = (fs.NodeSetattrer)((*node)(nil))
 
 func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	const size, owner = fuse.FATTR_SIZE, fuse.FATTR_UID | fuse.FATTR_GID
+	setID := in.Valid&fuse.FATTR_MODE != 0 && in.Valid&(size|owner) != 0
+	if setID {
+		// A mode that comes along is without the set-ID bits. It is not the
+		// caller's wish: of him who asks, the kernel takes them off by itself.
+		in.Valid &^= fuse.FATTR_MODE
+	}
 	var anyone condition
-	if in.Valid&fuse.FATTR_SIZE != 0 && in.Valid&^(fuse.FATTR_SIZE|fuse.FATTR_FH|fuse.FATTR_LOCKOWNER) == 0 {
+	if in.Valid&size != 0 && in.Valid&^(size|fuse.FATTR_FH|fuse.FATTR_LOCKOWNER) == 0 {
 		// ftruncate(2): the open file decides, whoever asks now. O_TRUNC comes
 		// without the handle, as truncate(2) does.
 		if h, ok := f.(interface{ Truncate(size int64) error }); ok {
-			if err := h.Truncate(int64(in.Size)); err != nil {
+			as := func(truncate func() error) error { return truncate() }
+			if setID {
+				as = n.t.caller(ctx).As
+			}
+			if err := as(func() error { return h.Truncate(int64(in.Size)) }); err != nil {
 				return toErrno(err)
 			}
 			return n.Operations().(fs.NodeGetattrer).Getattr(ctx, f, out)
 		}
 		anyone = func(c *cgroupio.Caller, g *cgroupio.Group, name string) bool {
-			return g.OwnerMayWrite(c, name)
+			return !setID && g.OwnerMayWrite(c, name)
 		}
 	}
 	err := n.asNeeded(ctx, anyone, func(c *cgroupio.Caller, g *cgroupio.Group, name string) error {
