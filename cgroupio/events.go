@@ -66,6 +66,9 @@ func parseEvent(text []byte) (event, control int, arguments []byte, err error) {
 // a control file of the source or of its mirror. The kernel asks whether the
 // writer may read that file, so it is opened as him.
 func (w *write) controlFile(fd int) (int, error) {
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_PATH != 0 {
+		return fd, err // not open at all, for the kernel
+	}
 	var st unix.Statx_t
 	// Attributes that are there already: the daemon must not wait for itself.
 	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st)
