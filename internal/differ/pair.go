@@ -18,6 +18,7 @@ type Pair struct {
 	raw, twin string // both in the kernel's tree
 	mounted   string // the twin, through the mount
 	oracle    string // a group that nobody is in
+	fresh     state  // of a group before a sequence
 	crowd     *crowd
 	Files     []string // the control files that a group has
 }
@@ -129,6 +130,12 @@ func (p *Pair) reset(used map[string]bool) error {
 			}
 		}
 	}
+	if p.fresh == nil {
+		var err error
+		if p.fresh, err = p.stateOf(p.twin); err != nil {
+			return err
+		}
+	}
 	for _, m := range p.crowd.members {
 		if !used[m.caller.name] {
 			continue
@@ -168,22 +175,18 @@ func (p *Pair) Run(sequence []Step) (*Difference, error) {
 				return nil, fmt.Errorf("%s, on side %d: %w", s, side, err)
 			}
 		}
-		if got[0] != got[1] && !known(sequence[:i+1], got) {
+		if got[0] == got[1] {
+			continue
+		}
+		if !known(s, got) {
 			return &Difference{sequence, i, got[0], got[1]}, nil
 		}
+		if strings.HasPrefix(got[0], "ok") != strings.HasPrefix(got[1], "ok") {
+			return nil, nil // from here on they have a right to differ
+		}
 	}
-	for _, names := range [][2]string{{p.raw, p.twin}, {p.twin, p.mounted}} {
-		var got [2]string
-		for i, dir := range names {
-			var err error
-			if got[i], err = p.snapshot(dir); err != nil {
-				return nil, err
-			}
-		}
-		if got[0] != got[1] {
-			raw, mounted := unlike(got[0], got[1])
-			return &Difference{sequence, len(sequence), raw, mounted}, nil
-		}
+	if raw, mounted, err := p.unlike(); err != nil || raw != mounted {
+		return &Difference{sequence, len(sequence), raw, mounted}, err
 	}
 	return nil, nil
 }
@@ -207,26 +210,6 @@ func (p *Pair) namesVirtual(s Step) bool {
 		}
 	}
 	return false
-}
-
-// unlike gives the lines that only one of two texts has.
-func unlike(a, b string) (onlyA, onlyB string) {
-	has := map[string]int{}
-	for line := range strings.Lines(a) {
-		has[line] |= 1
-	}
-	for line := range strings.Lines(b) {
-		has[line] |= 2
-	}
-	var only [3]strings.Builder
-	for text, of := range map[string]int{a: 1, b: 2} {
-		for line := range strings.Lines(text) {
-			if has[line] == of {
-				only[of].WriteString(strings.TrimSuffix(line, "\n") + "; ")
-			}
-		}
-	}
-	return only[1].String(), only[2].String()
 }
 
 // step has the caller make a step on one side, and tells with the outcome which

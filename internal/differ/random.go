@@ -52,7 +52,7 @@ func Random(seed uint64, files []string) []Step {
 }
 
 var hardNames = []string{
-	strings.Repeat("n", 255), strings.Repeat("n", 256), "\xff\xfe", "line\nbreak", ".dot", "a b", "a//x", "a/x/", "a/.", "a/../b",
+	strings.Repeat("n", 255), strings.Repeat("n", 256), "\xff\xfe", "line\nbreak", ".dot", "a b", "a//x", "a/x/", "a/.", "a/../b", "..x",
 	"tasks", "memory.why", "…", "memory.limit_in_bytes", "a/tasks", `"*`, strings.Repeat("a/", 40), "cgroup.x", "-", "%s",
 }
 

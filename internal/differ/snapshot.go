@@ -1,50 +1,83 @@
 package differ
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// snapshot is all that a sequence can have changed in a group and those below
-// it, as root sees it.
-func (p *Pair) snapshot(dir string) (string, error) {
-	var b strings.Builder
+// state is all that a sequence can have changed in a group and those below it:
+// for each path, what root finds there.
+type state map[string]string
+
+// stateOf reads the state of a group of the kernel's tree.
+func (p *Pair) stateOf(dir string) (state, error) {
+	st := state{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil {
+			rel, _ := filepath.Rel(dir, path)
+			st[rel] = p.found(path)
 		}
-		rel, _ := filepath.Rel(dir, path)
-		if !d.IsDir() && slices.Contains(virtualNames, d.Name()) {
-			return nil
-		}
-		var st unix.Stat_t
-		if err := unix.Lstat(path, &st); err != nil {
-			return fmt.Errorf("lstat %s: %w", path, err)
-		}
-		fmt.Fprintf(&b, "%q %s", rel, attributes(&st))
-		// Not its times: open(2) with O_TRUNC sets them, where FUSE does not
-		// tell it from truncate(2), which does not.
-		names := make([]byte, 1<<12)
-		if n, err := unix.Llistxattr(path, names); err == nil && n > 0 {
-			fmt.Fprintf(&b, " xattrs %q", sorted(strings.Split(string(names[:n]), "\x00")))
-		}
-		if text, ok := p.content(path); ok {
-			fmt.Fprintf(&b, " %s", text)
-		}
-		b.WriteByte('\n')
-		return nil
+		return err
 	})
-	return b.String(), err
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // the sequence may have removed it
+	}
+	return st, err
+}
+
+// found is what is at a path.
+func (p *Pair) found(path string) string {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return result(err)
+	}
+	// Not its times: open(2) with O_TRUNC sets them, where FUSE does not tell
+	// it from truncate(2), which does not.
+	out := attributes(&st)
+	names := make([]byte, 1<<12)
+	if n, err := unix.Llistxattr(path, names); err == nil && n > 0 {
+		out += fmt.Sprintf(" xattrs %q", sorted(strings.Split(string(names[:n]), "\x00")))
+	}
+	return out + p.content(path)
+}
+
+// unlike compares the states of both groups, and what can be seen through the
+// mount of what the sequence has changed.
+func (p *Pair) unlike() (raw, mounted string, err error) {
+	a, err := p.stateOf(p.raw)
+	if err != nil {
+		return "", "", err
+	}
+	b, err := p.stateOf(p.twin)
+	if err != nil {
+		return "", "", err
+	}
+	for path, text := range b {
+		if text != p.fresh[path] {
+			if seen := p.found(filepath.Join(p.mounted, path)); seen != text {
+				return fmt.Sprintf("%q: %s", path, text), fmt.Sprintf("%q: %s, as it can be seen through the mount", path, seen), nil
+			}
+		}
+		if a[path] != text {
+			return fmt.Sprintf("%q: %s", path, a[path]), fmt.Sprintf("%q: %s", path, text), nil
+		}
+	}
+	for path, text := range a {
+		if b[path] == "" {
+			return fmt.Sprintf("%q: %s", path, text), fmt.Sprintf("%q:", path), nil
+		}
+	}
+	return "", "", nil
 }
 
 // content is the text of a control file that keeps what is written to it.
-func (p *Pair) content(path string) (string, bool) {
+func (p *Pair) content(path string) string {
 	switch filepath.Base(path) {
 	case "tasks", "cgroup.procs":
 		text, err := readFile(path)
@@ -57,14 +90,14 @@ func (p *Pair) content(path string) (string, bool) {
 			}
 			names = append(names, name)
 		}
-		return fmt.Sprint(sorted(names), err), true
+		return fmt.Sprint(" ", sorted(names), err)
 	case "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.soft_limit_in_bytes", "memory.swappiness",
 		"notify_on_release", "memory.oom_control", "memory.use_hierarchy", "memory.move_charge_at_immigrate",
 		"memory.kmem.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes", "cgroup.clone_children":
 		text, err := readFile(path)
-		return fmt.Sprintf("%q %v", text, err), true
+		return fmt.Sprintf(" %q %v", text, err)
 	}
-	return "", false
+	return ""
 }
 
 // readFile is os.ReadFile with half the system calls: that has the Go runtime

@@ -173,7 +173,12 @@ type call struct {
 }
 
 // path is the n-th argument below the group of the side.
-func (c *call) path(n int) string { return c.s.dir + "/" + c.args[n] }
+func (c *call) path(n int) string {
+	if c.args[n] == "." {
+		return c.s.dir
+	}
+	return c.s.dir + "/" + c.args[n]
+}
 
 func (c *call) int(n int) int {
 	v, err := strconv.ParseInt(c.args[n], 0, 64)
