@@ -69,12 +69,14 @@ func (g *Group) Mkdir(name string, mode uint32) error {
 
 // Rmdir removes a child group. EBUSY is explained by [Group.ExplainBusy].
 func (g *Group) Rmdir(name string) error {
-	return g.inside(nil, func() error { return unix.Unlinkat(g.fd, name, unix.AT_REMOVEDIR) })
+	return g.insideTaking(nil, []taken{{g, name}}, func() error { return unix.Unlinkat(g.fd, name, unix.AT_REMOVEDIR) })
 }
 
 // Rename gives a child group another name, within the group (v1 only).
 func (g *Group) Rename(name string, to *Group, newName string, flags uint32) error {
-	return g.inside(to, func() error { return unix.Renameat2(g.fd, name, to.fd, newName, uint(flags)) })
+	return g.insideTaking(to, []taken{{g, name}, {to, newName}}, func() error {
+		return unix.Renameat2(g.fd, name, to.fd, newName, uint(flags))
+	})
 }
 
 // Create, Unlink, Symlink, Link and Mknod are what the kernel refuses in a
@@ -94,7 +96,7 @@ func (g *Group) Create(name string, flags int, mode uint32) error {
 
 // Unlink is unlink(2).
 func (g *Group) Unlink(name string) error {
-	return g.inside(nil, func() error { return unix.Unlinkat(g.fd, name, 0) })
+	return g.insideTaking(nil, []taken{{g, name}}, func() error { return unix.Unlinkat(g.fd, name, 0) })
 }
 
 // Symlink is symlink(2).

@@ -52,6 +52,16 @@ func (ns *userNS) over(st *unix.Stat_t) uint64 {
 	return ns.caps
 }
 
+// owner is whether a capability to be the owner of a file counts: for what is
+// done to its attributes the file's group does not matter
+// (inode_owner_or_capable).
+func (ns *userNS) owner(st *unix.Stat_t) uint64 {
+	if ns == nil || !contains(ns.uids, st.Uid) {
+		return 0
+	}
+	return ns.caps & (1 << unix.CAP_FOWNER)
+}
+
 func contains(ranges []idRange, id uint32) bool {
 	for _, r := range ranges {
 		if id-r.first < r.count { // wraps around below first
@@ -64,30 +74,57 @@ func contains(ranges []idRange, id uint32) bool {
 // As runs fn as the caller c, see [Caller.As], with a group of which that is
 // known: only there, on that thread, may capabilities be raised.
 func (g *Group) As(c *Caller, fn func(*Group) error) error {
-	as := *g
-	as.caller = c
-	return c.As(func() error { return fn(&as) })
+	return c.As(func() error { return fn(g.as(c)) })
 }
 
-// inside runs do, which looks names up in the group or changes what is in it,
+// inside runs do, which looks names up in the group or makes something in it,
 // with the capabilities that the caller has over the group, and over the group
 // to as well if it is not nil.
 func (g *Group) inside(to *Group, do func() error) error {
+	return g.insideTaking(to, nil, do)
+}
+
+// taken is a member that is taken out of a group, or replaced in it.
+type taken struct {
+	from *Group
+	name string
+}
+
+// insideTaking is [Group.inside] for what takes members out: where a group has
+// the sticky bit, the kernel asks for CAP_FOWNER over these, not over it.
+func (g *Group) insideTaking(to *Group, members []taken, do func() error) error {
 	if g.caller == nil || g.caller.creds().userNS == nil {
 		return do()
 	}
+	ns := g.caller.creds().userNS
 	st, err := g.Stat()
 	if err != nil {
 		return err
 	}
-	caps := g.caller.creds().userNS.over(&st)
+	caps := ns.over(&st)
 	if to != nil {
 		if st, err = to.Stat(); err != nil {
 			return err
 		}
-		caps &= g.caller.creds().userNS.over(&st)
+		caps &= ns.over(&st)
+	}
+	owner := len(members) > 0
+	for _, m := range members {
+		if st, err := m.from.as(g.caller).Lookup(m.name); err == nil && ns.over(&st) == 0 {
+			owner = false
+		}
+	}
+	if !owner {
+		caps &^= 1 << unix.CAP_FOWNER
 	}
 	return withCaps(caps, do)
+}
+
+// as is the group for what runs as c already.
+func (g *Group) as(c *Caller) *Group {
+	as := *g
+	as.caller = c
+	return &as
 }
 
 // on runs do, which is given a path to the member name, or with "" to the
@@ -111,7 +148,8 @@ func (g *Group) on(name string, do func(path string) error) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	return withCaps(g.caller.creds().userNS.over(&st), func() error { return do(procPath(fd, "")) })
+	ns := g.caller.creds().userNS
+	return withCaps(ns.over(&st)|ns.owner(&st), func() error { return do(procPath(fd, "")) })
 }
 
 // withCaps runs do on a thread that acts for a caller with these capabilities
