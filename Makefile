@@ -10,7 +10,7 @@ SCRIPTS := $(shell find packaging internal .ci -type f \( -name '*.sh' -o -path 
 PACKAGES := busybox attr shellcheck vagrant python3 gcc libc6-dev procps util-linux \
 	diffutils mawk qemu-system-x86 xz-utils
 
-.PHONY: build static demo test check setup race bench vm fuzz install clean
+.PHONY: build static demo test check setup race bench vm fuzz differ install clean
 
 build static: ## the program, static: it runs on any Linux from 4.9 on
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BINARY) ./cmd/memcgfs
@@ -42,6 +42,10 @@ fuzz: ## look for new inputs, a minute for each target
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzParseSize -fuzztime 60s
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzMemparse -fuzztime 60s
 	$(GO) test ./cgroupio -run '^$$' -fuzz FuzzWrite -fuzztime 60s
+
+LONG ?= 1h
+differ: ## compare with the raw tree by random sequences, for LONG
+	$(GO) test ./internal/differ -run TestRandom -v -timeout 0 -for $(LONG) -seed $$(date +%s)
 
 install: build
 	install -D -m 0755 $(BINARY) $(DESTDIR)/usr/local/bin/memcgfs

@@ -24,13 +24,17 @@ var differences = []difference{
 		why: "so does it find that directories have no hard links, that there are no files without a name, whose access control lists and access times are",
 		ops: "link", raw: "EACCES", mounted: "EPERM",
 	},
-	{ops: "open openat", raw: "EACCES", mounted: "ENOTSUP"},
+	{ops: "open openat reopen", flag: "O_TMPFILE", raw: "EACCES", mounted: "ENOTSUP"},
 	{
 		why: "neither does it ask whether a directory on the way may be searched, until something is looked up in it",
 		ops: "rename link mkdir chown lchown", raw: "EACCES", mounted: "ENOENT EBUSY EEXIST EINVAL",
 	},
 	{flag: "/.", raw: "EACCES"},
 	{ops: "getxattr", flag: "trusted.", raw: "EACCES", mounted: "ENODATA"},
+	{
+		why: "statfs(2), which says the same of all files, does not look up again what was found before its directory was closed",
+		ops: "statfs", raw: "EACCES", mounted: "ok",
+	},
 	{
 		why: "an open file in a directory that the caller may not search any more gets other attributes only by a path: FUSE does not tell by which open file it is asked",
 		ops: "fchmod fchown futimens fsetxattr fgetxattr", mounted: "EACCES",

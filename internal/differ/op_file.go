@@ -21,13 +21,12 @@ var fileOperations = []operation{
 		text, err := io.ReadAll(f)
 		return result(err, c.read(c.args[0], text))
 	}},
-	{"put", "path text", 10, func(c *call) string {
-		fd, err := unix.Open(c.path(0), unix.O_WRONLY|unix.O_TRUNC|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return result(err)
-		}
-		defer unix.Close(fd)
-		return c.write(slot{fd, c.args[0]}, 1, unix.Write)
+	{"put", "path text", 10, func(c *call) string { return c.put() }},
+	// threadput is put by another thread.
+	{"threadput", "path text", 3, func(c *call) string {
+		outcome := make(chan string)
+		c.w.thread <- func() { outcome <- c.put() }
+		return <-outcome
 	}},
 	{"open", "slot path open mode", 14, func(c *call) string {
 		fd, err := unix.Open(c.path(1), c.flags(2)|unix.O_CLOEXEC, uint32(c.int(3)))
@@ -36,6 +35,15 @@ var fileOperations = []operation{
 		}
 		return result(err)
 	}},
+}
+
+func (c *call) put() string {
+	fd, err := unix.Open(c.path(0), unix.O_WRONLY|unix.O_TRUNC|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return result(err)
+	}
+	defer unix.Close(fd)
+	return c.write(slot{fd, c.args[0]}, 1, unix.Write)
 }
 
 // read is what was read, as far as it is the same on both sides.

@@ -60,7 +60,7 @@ var groupOperations = []operation{
 		var st unix.Stat_t
 		return result(unix.Stat(".", &st), st.Mode, " ", st.Uid)
 	}},
-	{"fchdir", "slot path", 1, func(c *call) string {
+	{"fchdir", "slot leaf", 1, func(c *call) string {
 		open, ok := c.slot(0)
 		if !ok {
 			return ""

@@ -102,7 +102,7 @@ var slotOperations = []operation{
 		return result(err)
 	}),
 	// openat reaches a path from a directory that was opened before.
-	onSlot("openat", "slot path open", 3, func(c *call, open slot) string {
+	onSlot("openat", "slot leaf open", 3, func(c *call, open slot) string {
 		fd, err := unix.Openat(open.fd, c.args[2], c.flags(3)|unix.O_CLOEXEC, 0)
 		if err == nil {
 			c.s.put(c.args[1], slot{fd, open.path + "/" + c.args[2]})

@@ -164,6 +164,11 @@ func (g *generator) argument(kind string) string {
 		return g.group()
 	case "caller":
 		return pick(g, g.callers)
+	case "leaf": // never .., which leads out of the groups
+		if g.IntN(2) == 0 {
+			return pick(g, []string{"x", "y", "a", ".", "x/tasks"})
+		}
+		return pick(g, g.watched)
 	case "time":
 		return pick(g, []string{"now", "omit", "1", "1000000000", "-1", "4294967296"})
 	}

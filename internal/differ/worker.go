@@ -53,6 +53,7 @@ type worker struct {
 	conn    conn
 	caller  *caller
 	numbers map[string][2]int
+	thread  chan func() // what a thread does that is not the first
 	sides   [2]side
 	give    int // the open file that goes along with the reply, -1 for none
 	giving  string
@@ -86,21 +87,20 @@ func (w *worker) work() error {
 	}
 	unix.CloseOnExec(w.conn.fd)
 	unix.Umask(0o022)
-	thread := make(chan int)
-	threadErr := make(chan error, 1)
+	hello := reply{Pid: os.Getpid()}
+	w.thread = make(chan func())
+	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		threadErr <- w.caller.become()
-		thread <- unix.Gettid()
-		<-thread
+		hello.Thread = unix.Gettid()
+		started <- w.caller.become()
+		for do := range w.thread {
+			do()
+		}
 	}()
-	if err := <-threadErr; err != nil {
+	if err := errors.Join(<-started, w.caller.become()); err != nil {
 		return err
 	}
-	if err := w.caller.become(); err != nil {
-		return err
-	}
-	hello := reply{Pid: os.Getpid(), Thread: <-thread}
 	for i := range hello.Children {
 		child := exec.Command("/bin/sleep", "100000")
 		// It is not the group's business how the worker ends.
