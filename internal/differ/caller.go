@@ -129,3 +129,12 @@ var rooms = []room{
 		GidMappingsEnableSetgroups: true, Credential: &syscall.Credential{},
 	}, numbers: true},
 }
+
+func roomByName(name string) *room {
+	for i := range rooms {
+		if rooms[i].name == name {
+			return &rooms[i]
+		}
+	}
+	return nil
+}

@@ -178,7 +178,7 @@ func (p *Pair) Run(sequence []Step) (*Difference, error) {
 		if got[0] == got[1] {
 			continue
 		}
-		if !known(s, got) {
+		if !known(sequence[:i+1], got) {
 			return &Difference{sequence, i, got[0], got[1]}, nil
 		}
 		if strings.HasPrefix(got[0], "ok") != strings.HasPrefix(got[1], "ok") {
