@@ -47,12 +47,19 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 		child, err = d.find(ctx, g, name, out)
 		return err
 	}
+	c := d.t.caller(ctx)
 	if g.SearchableByAll() {
 		err = find(g)
 	} else {
-		err = g.As(d.t.caller(ctx), find)
+		err = g.As(c, find)
 	}
-	return child, toErrno(err)
+	if err != nil {
+		return nil, toErrno(err)
+	}
+	if v, ok := child.Operations().(*virtualNode); ok {
+		v.fillSize(g, c, &out.Attr)
+	}
+	return child, 0
 }
 
 // find looks name up in the kernel's tree first, then among the virtual files.
@@ -90,9 +97,8 @@ func (d *dirNode) findVirtual(ctx context.Context, g *cgroupio.Group, v *virtual
 	}
 	v.fillAttr(&out.Attr, g, &st)
 	id := fs.StableAttr{Mode: unix.S_IFREG, Ino: out.Attr.Ino, Gen: d.slow.get(v.name)}
-	child := d.NewInode(ctx, &virtualNode{fileNode: d.newFile(v.name), file: v}, id)
-	child.Operations().(*virtualNode).keep(g, out)
-	return child, nil
+	// The entry is not kept: the size must be right when the file is opened.
+	return d.NewInode(ctx, &virtualNode{fileNode: d.newFile(v.name), file: v}, id), nil
 }
 
 func (d *dirNode) newFile(name string) fileNode {

@@ -128,9 +128,6 @@ func fillAttr(out *fuse.Attr, st *unix.Stat_t) {
 	}
 }
 
-// page is the size that a file reports whose text always fits into it, as in
-// sysfs: readers that use sendfile or splice stop at the size, others do not
-// look at it.
 const page = 4096
 
 // fillControl is fillAttr for a control file. Without passthrough its reported

@@ -223,6 +223,7 @@ func (v *virtualFile) ino(g *cgroupio.Group) uint64 {
 	panic("a virtual file that is not in the table")
 }
 
+// fillAttr fills in all but the size.
 func (v *virtualFile) fillAttr(out *fuse.Attr, g *cgroupio.Group, st *unix.Stat_t) {
 	fillAttr(out, st)
 	out.Ino = v.ino(g)
@@ -231,5 +232,5 @@ func (v *virtualFile) fillAttr(out *fuse.Attr, g *cgroupio.Group, st *unix.Stat_
 	if v.write == nil {
 		out.Mode &^= 0o222
 	}
-	out.Size = page
+	out.Size = 0
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,12 +19,13 @@ import (
 type virtualNode struct {
 	fileNode
 	file *virtualFile
-	// grown is how much all handles of a live file have added. The reported
-	// size counts it: tail -f reads on when the size has changed, and begins
-	// anew when it is less than what was read. It is 0 again when nobody has
-	// the file open.
-	grown   atomic.Uint64
-	handles atomic.Int32
+
+	// Of a live file that is open. tail -f begins anew when the size is less
+	// than what it has read, and reads no further than the size.
+	mu   sync.Mutex
+	held int       // handles
+	read uint64    // how far the one that has come furthest has read
+	made time.Time // when the last line was, for any of them
 }
 
 var _ place = (*virtualNode)(nil)
@@ -61,12 +61,65 @@ func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.At
 		return syscall.ESTALE
 	}
 	n.file.fillAttr(&out.Attr, g, &st)
-	if n.file.live {
-		out.Size += n.grown.Load()
-		now := time.Now()
-		out.SetTimes(nil, &now, nil)
-	}
+	n.fillSize(g, n.t.caller(ctx), &out.Attr)
 	return 0
+}
+
+// fillSize reports the size that the text has now, as tar and rsync want it.
+// sendfile and splice, which go through the page cache from Linux 6.5 on, end
+// there: at a smaller size they cut the text. A larger one the kernel corrects
+// when it has read the text, unless the size was asked for meanwhile; then they
+// give NUL bytes after it.
+func (n *virtualNode) fillSize(g *cgroupio.Group, c *cgroupio.Caller, out *fuse.Attr) {
+	var text string
+	read := func(g *cgroupio.Group) (err error) {
+		text, err = n.file.read(request{t: n.t, group: g, caller: c})
+		return err
+	}
+	var err error
+	if out.Mode&0o004 != 0 {
+		err = read(g) // whoever asks
+	} else {
+		err = g.As(c, read)
+	}
+	if err != nil {
+		return // who cannot read it has no use for the size
+	}
+	out.Size = uint64(len(text))
+	if !n.file.live {
+		return
+	}
+	now := time.Now()
+	out.SetTimes(nil, &now, nil)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.held > 0 {
+		line := out.Size
+		out.Size = max(n.read, line)
+		if n.read > 0 && time.Since(n.made) >= time.Second {
+			out.Size += line
+		}
+	}
+}
+
+// opened counts the handles of a live file.
+func (n *virtualNode) opened(by int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.held += by; n.held == 0 {
+		n.read = 0
+	}
+}
+
+// gave notes that somebody has read up to the offset end, where the last line
+// was made at that time.
+func (n *virtualNode) gave(end int64, made time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.read = max(n.read, uint64(end))
+	if made.After(n.made) {
+		n.made = made
+	}
 }
 
 var _ = (fs.NodeOpener)((*virtualNode)(nil))
@@ -92,7 +145,7 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		g.Close()
 		return nil, 0, toErrno(err)
 	}
-	n.handles.Add(1)
+	n.opened(1)
 	if flags&unix.O_ACCMODE != unix.O_RDONLY {
 		h.closed = n.openForWriting()
 	}
@@ -157,7 +210,6 @@ func (h *virtualHandle) Read(_ context.Context, dest []byte, off int64) (fuse.Re
 	case h.n.file.live && atEnd && time.Since(h.made) >= time.Second:
 		before := len(h.text)
 		err = h.add()
-		h.n.grown.Add(uint64(len(h.text) - before))
 		if over := before - keep; over > 0 {
 			h.text, h.first = h.text[over:], h.first+int64(over)
 		}
@@ -165,6 +217,7 @@ func (h *virtualHandle) Read(_ context.Context, dest []byte, off int64) (fuse.Re
 	if err != nil {
 		return nil, toErrno(err)
 	}
+	h.n.gave(h.first+int64(len(h.text)), h.made)
 	at := off - h.first
 	if at < 0 || at >= int64(len(h.text)) {
 		return fuse.ReadResultData(nil), 0
@@ -220,9 +273,7 @@ func (h *virtualHandle) Release(context.Context) syscall.Errno {
 	if h.closed != nil {
 		h.closed()
 	}
+	h.n.opened(-1)
 	h.t.handles.giveBack(h.caller.Uid)
-	if h.n.handles.Add(-1) == 0 {
-		h.n.grown.Store(0)
-	}
 	return toErrno(h.group.Close())
 }

@@ -34,8 +34,7 @@ type refusals struct {
 const (
 	mostKept  = 1024
 	mostLines = 8
-	// mostLine keeps the lines of one user within the page that a virtual
-	// file reports as its size.
+	// mostLine keeps the lines of one user within a page.
 	mostLine = page/mostLines - 1
 )
 
