@@ -67,8 +67,10 @@ func (h *dirHandle) Readdirent(context.Context) (*fuse.DirEntry, syscall.Errno) 
 		return &e, errno
 	}
 	for h.virtual < len(virtualFiles) {
-		v := &virtualFiles[h.virtual]
+		// Backwards: libcgroup's cgget -g fails when the name that is listed
+		// last has no dot, and the table begins with one that has.
 		h.virtual++
+		v := &virtualFiles[len(virtualFiles)-h.virtual]
 		if v.shadowed(h.group) {
 			continue
 		}
