@@ -72,7 +72,7 @@ func TestHammer(t *testing.T) {
 	run(hammer.Seconds())
 	after := state(t, m)
 	t.Logf("before %v\nafter  %v", before, after)
-	for name, most := range map[string]int{"goroutines": 2, "descriptors": 0, "threads": 4, "heap": 2 << 20} {
+	for name, most := range map[string]int{"goroutines": 2, "descriptors": 0, "threads": 4, "heap": 6 << 20} {
 		if after[name] > before[name]+most {
 			t.Errorf("%s went from %d to %d", name, before[name], after[name])
 		}

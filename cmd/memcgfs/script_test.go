@@ -109,8 +109,12 @@ func setup(env *testscript.Env) error {
 	env.Defer(func() {
 		for unix.Unmount(mnt, unix.MNT_DETACH) == nil {
 		}
-		if err := testgroup.Remove(raw); err != nil {
-			panic(err)
+		// A container has groups of this name in the other hierarchies too.
+		groups, _ := filepath.Glob(filepath.Join(filepath.Dir(testgroup.Root), "*", filepath.Base(raw)))
+		for _, group := range groups {
+			if err := testgroup.Remove(group); err != nil {
+				panic(err)
+			}
 		}
 	})
 	return nil
@@ -118,6 +122,10 @@ func setup(env *testscript.Env) error {
 
 func condition(cond string) (bool, error) {
 	switch cond {
+	case "disk":
+		var st unix.Statfs_t
+		err := unix.Statfs(os.TempDir(), &st)
+		return st.Type != unix.TMPFS_MAGIC && st.Type != unix.RAMFS_MAGIC, err
 	case "pidfd":
 		_, err := unix.PidfdGetfd(-1, 0, 0)
 		return !errors.Is(err, unix.ENOSYS), nil
