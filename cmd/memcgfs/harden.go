@@ -15,7 +15,7 @@ import (
 // its reach. A caller who has others does not get them here either: the files
 // of a cgroup tree ask for none of them.
 var keptCaps = []int{
-	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID, // as the caller; the third for open_by_handle_at(2)
+	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID, unix.CAP_SETFCAP, // as the caller; the third for open_by_handle_at(2)
 	unix.CAP_SETUID, unix.CAP_SETGID, // to act as the caller
 	unix.CAP_SYS_PTRACE,   // who the caller is, and his eventfds
 	unix.CAP_SYS_ADMIN,    // mounting, passthrough, trusted attributes; release_agent as the caller
