@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 			}
 			os.Exit(run(os.Args[1:]))
 		},
+		// A client that is a Go program.
+		"gowriter": func() { writeWhileCollecting(os.Args[1:]) },
 	})
 }
 
