@@ -80,15 +80,16 @@ func (w *write) controlFile(fd int) (int, error) {
 		return -1, err
 	}
 	defer g.Close()
+	// The caller may watch a file in a group that he may not list.
+	name := g.nameOf(st.Ino)
+	if name == "" {
+		return -1, &Refusal{
+			Value: quote(w.text), Errno: unix.EINVAL, Reason: "the second file is none of this group's control files",
+			Try: "open one in the directory of this cgroup.event_control, such as memory.oom_control",
+		}
+	}
 	control := -1
 	err = g.As(w.caller, func(g *Group) error {
-		name := g.nameOf(st.Ino)
-		if name == "" {
-			return &Refusal{
-				Value: quote(w.text), Errno: unix.EINVAL, Reason: "the second file is none of this group's control files",
-				Try: "open one in the directory of this cgroup.event_control, such as memory.oom_control",
-			}
-		}
 		control, err = g.open(name, unix.O_RDONLY)
 		return err
 	})
