@@ -46,6 +46,10 @@ var differences = []difference{
 		ops: "access faccessat", callers: "override", raw: "EACCES", mounted: "ok",
 	},
 	{
+		why: "the daemon gives up CAP_SETFCAP: nothing in the tree is a program",
+		ops: "setxattr fsetxattr removexattr", flag: "security.capability", mounted: "EPERM",
+	},
+	{
 		why: "a file that cannot be read at all cannot be watched, for another reason than its being none to watch",
 		ops: "event", raw: "EINVAL", mounted: "EACCES",
 	},

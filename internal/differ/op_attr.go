@@ -11,16 +11,19 @@ var attrOperations = []operation{
 	{"stat", "path", 5, func(c *call) string {
 		var st unix.Stat_t
 		err := unix.Stat(c.path(0), &st)
-		return result(err, attributes(&st))
+		return result(err, c.attributes(&st))
 	}},
 	{"lstat", "path", 1, func(c *call) string {
 		var st unix.Stat_t
 		err := unix.Lstat(c.path(0), &st)
-		return result(err, attributes(&st))
+		return result(err, c.attributes(&st))
 	}},
 	{"statx", "path statx", 2, func(c *call) string {
 		var st unix.Statx_t
 		err := unix.Statx(unix.AT_FDCWD, c.path(0), c.flags(1), unix.STATX_BASIC_STATS|unix.STATX_BTIME|unix.STATX_MNT_ID, &st)
+		if c.w.noSizes {
+			st.Size = 0
+		}
 		return result(err, fmt.Sprintf("mask %x attributes %x mode %o of %d:%d links %d size %d blocks %d of %d",
 			st.Mask, st.Attributes, st.Mode, st.Uid, st.Gid, st.Nlink, st.Size, st.Blocks, st.Blksize))
 	}},
@@ -47,7 +50,13 @@ var attrOperations = []operation{
 	{"truncate", "path size", 1, func(c *call) string { return result(unix.Truncate(c.path(0), int64(c.int(1)))) }},
 }
 
-func attributes(st *unix.Stat_t) string {
+// attributes are those that a worker compares.
+func (c *call) attributes(st *unix.Stat_t) string { return attributes(st, c.w.noSizes) }
+
+func attributes(st *unix.Stat_t, noSizes bool) string {
+	if noSizes {
+		st.Size = 0
+	}
 	return fmt.Sprintf("mode %o of %d:%d links %d size %d blocks %d of %d",
 		st.Mode, st.Uid, st.Gid, st.Nlink, st.Size, st.Blocks, st.Blksize)
 }

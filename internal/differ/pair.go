@@ -19,8 +19,11 @@ type Pair struct {
 	mounted   string // the twin, through the mount
 	oracle    string // a group that nobody is in
 	fresh     state  // of a group before a sequence
-	crowd     *crowd
-	Files     []string // the control files that a group has
+	// noSizes says that the sizes of control files are not alike: without
+	// passthrough memcgfs gives them one, for sendfile to read up to.
+	noSizes bool
+	crowd   *crowd
+	Files   []string // the control files that a group has
 }
 
 // Difference is where a sequence does not end alike.
@@ -57,6 +60,9 @@ func NewPair(dir string) (*Pair, error) {
 		}
 	}
 	p.mounted = filepath.Join(dir, filepath.Base(p.twin))
+	if st, err := os.Stat(filepath.Join(p.mounted, "memory.usage_in_bytes")); err == nil {
+		p.noSizes = st.Size() > 0
+	}
 	entries, err := os.ReadDir(p.oracle)
 	for _, e := range entries {
 		p.Files = append(p.Files, e.Name())
@@ -144,7 +150,7 @@ func (p *Pair) reset(used map[string]bool) error {
 		if m.caller.behind {
 			dirs[1] = p.twin
 		}
-		if _, _, err := m.ask(request{Dirs: dirs}); err != nil {
+		if _, _, err := m.ask(request{Dirs: dirs, NoSizes: p.noSizes}); err != nil {
 			return err
 		}
 	}

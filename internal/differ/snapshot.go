@@ -39,7 +39,7 @@ func (p *Pair) found(path string) string {
 	}
 	// Not its times: open(2) with O_TRUNC sets them, where FUSE does not tell
 	// it from truncate(2), which does not.
-	out := attributes(&st)
+	out := attributes(&st, p.noSizes)
 	names := make([]byte, 1<<12)
 	if n, err := unix.Llistxattr(path, names); err == nil && n > 0 {
 		out += fmt.Sprintf(" xattrs %q", sorted(strings.Split(string(names[:n]), "\x00")))

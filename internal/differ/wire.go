@@ -22,7 +22,8 @@ type request struct {
 	Numbers map[string][2]int `json:",omitempty"`
 	// Dirs are the groups that the paths of the next sequence begin in; with
 	// them everything is put back.
-	Dirs []string `json:",omitempty"`
+	Dirs    []string `json:",omitempty"`
+	NoSizes bool     `json:",omitempty"` // see Pair
 	// Step is made on the side Side.
 	Step string `json:",omitempty"`
 	Side int

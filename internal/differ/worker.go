@@ -49,6 +49,7 @@ type worker struct {
 	conn    conn
 	caller  *caller
 	numbers map[string][2]int
+	noSizes bool
 	thread  chan func() // what a thread does that is not the first
 	sides   [2]side
 	give    int // the open file that goes along with the reply, -1 for none
@@ -121,6 +122,7 @@ func (w *worker) work() error {
 		case r.Numbers != nil:
 			w.numbers = r.Numbers
 		case r.Dirs != nil:
+			w.noSizes = r.NoSizes
 			w.reset(r.Dirs)
 		case r.Take != "":
 			w.sides[r.Side].put(r.Take, slot{file, string(r.Path)})
