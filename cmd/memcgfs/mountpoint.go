@@ -16,7 +16,9 @@ import (
 type mountpoint struct {
 	path string // absolute, without symbolic links
 	made bool   // by us, and ours to take away
-	lock *os.File
+	// cleared says that a stale mount was there.
+	cleared bool
+	lock    *os.File
 }
 
 // prepareMountpoint makes and checks the mountpoint, and holds it against a
@@ -76,9 +78,20 @@ func (m *mountpoint) check(source string) error {
 		return err
 	}
 	st, err := os.Stat(m.path)
+	for ; errors.Is(err, unix.ENOTCONN) && top != nil && top.FSType == fsType; st, err = os.Stat(m.path) {
+		// Left by a daemon that died, and of use to nobody. Whoever has a
+		// file of it open goes on getting errors.
+		if err := unix.Unmount(m.path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("clear the stale mount on %s, left by a daemon that died: %w", m.path, err)
+		}
+		m.cleared = true
+		if top, err = topMount(m.path); err != nil {
+			return err
+		}
+	}
 	switch {
 	case errors.Is(err, unix.ENOTCONN):
-		return fmt.Errorf("%s is a stale mount, left by a daemon that died; clear it with: umount -l %s", m.path, m.path)
+		return fmt.Errorf("%s is the stale mount of another program (%s); clear it with: umount -l %s", m.path, top.FSType, m.path)
 	case err != nil:
 		return fmt.Errorf("mountpoint %s: %w", m.path, errors.Unwrap(err))
 	case !st.IsDir():

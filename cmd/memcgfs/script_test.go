@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
@@ -27,6 +29,7 @@ func TestMain(m *testing.M) {
 			}
 			os.Exit(run(os.Args[1:]))
 		},
+		"loopback": func() { os.Exit(loopback()) },
 		// A client that is a Go program.
 		"gowriter": func() { writeWhileCollecting(os.Args[1:]) },
 	})
@@ -109,8 +112,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("G", filepath.Join(mnt, filepath.Base(raw)))
 	env.Setenv("OUTSIDE", strconv.Itoa(os.Getpid()))
 	env.Defer(func() {
-		for unix.Unmount(mnt, unix.MNT_DETACH) == nil {
-		}
+		unmountBelow(env.WorkDir)
 		// A container has groups of this name in the other hierarchies too.
 		groups, _ := filepath.Glob(filepath.Join(filepath.Dir(testgroup.Root), "*", filepath.Base(raw)))
 		for _, group := range groups {
@@ -122,8 +124,18 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
+// unmountBelow takes away what a script that failed has left mounted.
+func unmountBelow(dir string) {
+	mounts, _ := mountinfo.GetMounts(mountinfo.PrefixFilter(dir))
+	for _, m := range slices.Backward(mounts) {
+		_ = unix.Unmount(m.Mountpoint, unix.MNT_DETACH)
+	}
+}
+
 func condition(cond string) (bool, error) {
 	switch cond {
+	case "opener":
+		return kernelFrom(5, 16)
 	case "disk":
 		var st unix.Statfs_t
 		err := unix.Statfs(os.TempDir(), &st)
@@ -152,4 +164,17 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("not within 20 s: %s: %v", strings.Join(args, " "), err)
+}
+
+// kernelFrom says that the kernel is of that version or a later one.
+func kernelFrom(major, minor int) (bool, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return false, err
+	}
+	var have [2]int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &have[0], &have[1]); err != nil {
+		return false, err
+	}
+	return have[0] > major || have[0] == major && have[1] >= minor, nil
 }

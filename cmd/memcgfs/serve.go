@@ -76,6 +76,9 @@ func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err err
 	if err != nil {
 		return nil, nil, err
 	}
+	if m.cleared {
+		log.Warn("a stale mount was cleared, left by a daemon that died", "mountpoint", m.path)
+	}
 	if cfg.fsName == "" {
 		cfg.fsName = src.Path()
 	}
