@@ -44,7 +44,7 @@ func (n *controlNode) stat(ctx context.Context, f fs.FileHandle, out *fuse.Attr)
 	defer g.Close()
 	st, err := g.Lookup(name)
 	if err != nil || st.Ino != n.StableAttr().Ino || n.outdated(ctx, g, f) {
-		return unix.ESTALE
+		return stale(g)
 	}
 	n.t.fillControl(out, g, name, &st)
 	return nil
@@ -89,7 +89,7 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 // explainOpen notes that a file could not be opened for writing.
 func (t *tree) explainOpen(g *cgroupio.Group, c *cgroupio.Caller, name string, err error) error {
 	if toErrno(err) == unix.ESTALE || toErrno(err) == unix.ENOENT {
-		return unix.ESTALE // the kernel looks it up again
+		return stale(g)
 	}
 	err = g.ExplainChange(c, name, "open for writing", err)
 	t.refused(g, c, name, err)
@@ -143,7 +143,7 @@ func (h *controlHandle) group() (*cgroupio.Group, error) {
 // in.
 func (h *controlHandle) explain(c *cgroupio.Caller, data []byte, err error) syscall.Errno {
 	g, name, gerr := h.n.locate()
-	if errors.Is(gerr, unix.ESTALE) && !errors.Is(err, unix.E2BIG) {
+	if errors.Is(gerr, unix.ENOENT) && !errors.Is(err, unix.E2BIG) {
 		return syscall.ENODEV // the group is gone, whatever was written
 	}
 	if gerr != nil {

@@ -22,12 +22,6 @@ var _ place = (*dirNode)(nil)
 
 func (d *dirNode) locate() (*cgroupio.Group, string, error) {
 	g, err := d.t.group(d.EmbeddedInode())
-	if errors.Is(err, unix.ESTALE) {
-		// A removed directory that somebody still stands in: nothing is
-		// found there. Directories are never answered for from a cache,
-		// so there is nothing to look up again.
-		err = unix.ENOENT
-	}
 	return g, "", err
 }
 

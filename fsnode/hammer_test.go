@@ -20,59 +20,100 @@ import (
 	"memcgfs/internal/testmount"
 )
 
-var hammer = flag.Duration("hammer", 10*time.Second, "how long TestHammer goes on")
+var hammer = flag.Duration("hammer", 10*time.Second, "how long TestHammer and TestStorm go on")
 
-//go:embed testdata/hammer.py
-var hammerScript string
+var (
+	//go:embed testdata/hammer.py
+	hammerScript string
+	//go:embed testdata/storm.py
+	stormScript string
+)
 
 // TestHammer has processes of eight users change limits, move themselves and
-// make and remove groups as fast as they can, and looks at what the daemon
-// holds when they have begun and when they have ended.
+// make and remove groups as fast as they can.
 func TestHammer(t *testing.T) {
 	m := testmount.Start(t)
 	raw := testgroup.New(t)
+	var workers []worker
+	for i := range 8 {
+		uid := uint32(12310 + i)
+		home := filepath.Join(raw, fmt.Sprint(uid))
+		if err := os.Mkdir(home, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		err := filepath.WalkDir(home, func(path string, _ os.DirEntry, _ error) error {
+			return os.Chown(path, int(uid), int(uid))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		workers = append(workers, worker{uid, hammerScript, []string{filepath.Join(m.Dir, filepath.Base(raw), filepath.Base(home))}})
+	}
+	holdsNothing(t, m, workers)
+}
+
+// TestStorm has 32 processes make, remove and rename groups on both sides, while
+// they list, read, limit and move themselves in them.
+func TestStorm(t *testing.T) {
+	m := testmount.Start(t)
+	raw := testgroup.New(t)
+	mounted := filepath.Join(m.Dir, filepath.Base(raw))
+	var workers []worker
+	for _, what := range []string{"make", "remove", "rename", "fresh", "list", "read", "move", "limit"} {
+		for i := range 4 {
+			top, other := mounted, raw
+			if i == 3 && (what == "make" || what == "remove" || what == "rename" || what == "fresh") {
+				top, other = raw, mounted
+			}
+			workers = append(workers, worker{0, stormScript, []string{what, top, other}})
+		}
+	}
+	holdsNothing(t, m, workers)
+}
+
+// worker is a Python program that a user runs. Its last argument is for how many
+// seconds.
+type worker struct {
+	uid       uint32
+	script    string
+	arguments []string
+}
+
+// holdsNothing runs the workers together, for a short time and then for a long
+// one, and compares what the daemon holds after each.
+func holdsNothing(t *testing.T, m *testmount.Mount, workers []worker) {
 	if testing.Short() {
 		*hammer = min(*hammer, 3*time.Second)
 	}
-	run := func(seconds float64) {
+	run := func(d time.Duration) {
 		t.Helper()
-		var workers []*exec.Cmd
-		for i := range 8 {
-			uid := 12310 + i
-			home := filepath.Join(raw, strconv.Itoa(uid))
-			if err := os.MkdirAll(home, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			err := filepath.WalkDir(home, func(path string, _ os.DirEntry, _ error) error {
-				return os.Chown(path, uid, uid)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := exec.Command("/usr/bin/python3", "-c", hammerScript,
-				filepath.Join(m.Dir, filepath.Base(raw), filepath.Base(home)), fmt.Sprint(seconds))
-			w.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
-				Uid: uint32(uid), Gid: uint32(uid), Groups: []uint32{uint32(uid) + 100},
-			}}
-			w.Stderr = &strings.Builder{}
-			w.Stdout = w.Stderr
-			if err := w.Start(); err != nil {
-				t.Fatal(err)
-			}
-			workers = append(workers, w)
-		}
+		var started []*exec.Cmd
 		for _, w := range workers {
-			if err := w.Wait(); err != nil {
-				t.Errorf("user %d: %v\n%s", w.SysProcAttr.Credential.Uid, err, w.Stderr)
+			cmd := exec.Command("/usr/bin/python3", append(append([]string{"-c", w.script}, w.arguments...), fmt.Sprint(d.Seconds()))...)
+			if w.uid != 0 {
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
+					Uid: w.uid, Gid: w.uid, Groups: []uint32{w.uid + 100},
+				}}
+			}
+			cmd.Stderr = &strings.Builder{}
+			cmd.Stdout = cmd.Stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			started = append(started, cmd)
+		}
+		for i, cmd := range started {
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v of user %d: %v\n%s", workers[i].arguments, workers[i].uid, err, cmd.Stderr)
 			}
 		}
 	}
-	run(min(3, hammer.Seconds()/3)) // threads and pools are there from now on
+	run(min(3*time.Second, *hammer/3)) // threads and pools are there from now on
 	before := state(t, m)
-	run(hammer.Seconds())
+	run(*hammer)
 	after := state(t, m)
 	t.Logf("before %v\nafter  %v", before, after)
-	for name, most := range map[string]int{"goroutines": 2, "descriptors": 0, "threads": 4, "heap": 6 << 20} {
+	for name, most := range map[string]int{"goroutines": 2, "descriptors": 0, "threads": 8, "heap": 6 << 20} {
 		if after[name] > before[name]+most {
 			t.Errorf("%s went from %d to %d", name, before[name], after[name])
 		}

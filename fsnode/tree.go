@@ -2,6 +2,7 @@ package fsnode
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -60,9 +61,11 @@ type node struct {
 	t *tree
 }
 
-// group opens the group of the directory dir.
+// group opens the group of the directory dir. ENOENT says that it was removed:
+// directories are never answered for from a cache, so that there is nothing to
+// look up again.
 func (t *tree) group(dir *fs.Inode) (*cgroupio.Group, error) {
-	return t.src.Group(dir.StableAttr().Ino, func() (path []cgroupio.Step) {
+	g, err := t.src.Group(dir.StableAttr().Ino, func() (path []cgroupio.Step) {
 		for name, up := dir.Parent(); up != nil; name, up = dir.Parent() {
 			path = append(path, cgroupio.Step{Name: name, Ino: dir.StableAttr().Ino})
 			dir = up
@@ -70,6 +73,19 @@ func (t *tree) group(dir *fs.Inode) (*cgroupio.Group, error) {
 		slices.Reverse(path)
 		return path
 	})
+	if errors.Is(err, unix.ESTALE) {
+		err = unix.ENOENT
+	}
+	return g, err
+}
+
+// stale says that the group has another file of a name by now, upon which the
+// kernel looks the name up again; or that the group was removed meanwhile.
+func stale(g *cgroupio.Group) error {
+	if g.Removed() {
+		return unix.ENOENT
+	}
+	return unix.ESTALE
 }
 
 // fileNode is what the two kinds of file have in common.

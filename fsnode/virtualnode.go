@@ -37,8 +37,8 @@ func (n *virtualNode) locate() (*cgroupio.Group, string, error) {
 	}
 	name, _, err := n.file.anchor(g)
 	if err != nil || n.file.shadowed(g) {
-		g.Close()
-		return nil, "", unix.ESTALE // the kernel looks it up again
+		defer g.Close()
+		return nil, "", stale(g)
 	}
 	return g, name, nil
 }
@@ -58,7 +58,7 @@ func (n *virtualNode) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.At
 	defer g.Close()
 	st, err := g.Lookup(name)
 	if err != nil || n.outdated(ctx, g, f) {
-		return syscall.ESTALE
+		return toErrno(stale(g))
 	}
 	n.file.fillAttr(&out.Attr, g, &st)
 	n.fillSize(g, n.t.caller(ctx), &out.Attr)
