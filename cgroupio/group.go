@@ -132,9 +132,10 @@ func (g *Group) Utimes(name string, times [2]unix.Timespec) error {
 	return g.on(name, func(path string) error { return unix.UtimesNanoAt(unix.AT_FDCWD, path, times[:], 0) })
 }
 
-// Truncate is truncate(2), which checks the right to write and changes nothing.
+// Truncate is truncate(2), which checks the right to write and takes off the
+// set-ID bits, unless the caller has CAP_FSETID on the machine.
 func (g *Group) Truncate(name string, size int64) error {
-	return g.on(name, func(path string) error { return unix.Truncate(path, size) })
+	return g.onWithout(1<<unix.CAP_FSETID, name, func(path string) error { return unix.Truncate(path, size) })
 }
 
 // Access is access(2) for the effective user.

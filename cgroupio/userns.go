@@ -130,6 +130,11 @@ func (g *Group) as(c *Caller) *Group {
 // on runs do, which is given a path to the member name, or with "" to the
 // group itself, with the capabilities that the caller has over that.
 func (g *Group) on(name string, do func(path string) error) error {
+	return g.onWithout(0, name, do)
+}
+
+// onWithout is [Group.on] but for some capabilities.
+func (g *Group) onWithout(without uint64, name string, do func(path string) error) error {
 	if g.caller == nil || g.caller.creds().userNS == nil {
 		return do(procPath(g.fd, name))
 	}
@@ -149,7 +154,8 @@ func (g *Group) on(name string, do func(path string) error) error {
 		return err
 	}
 	ns := g.caller.creds().userNS
-	return withCaps(ns.over(&st)|ns.owner(&st), func() error { return do(procPath(fd, "")) })
+	caps := (ns.over(&st) | ns.owner(&st)) &^ without
+	return withCaps(caps, func() error { return do(procPath(fd, "")) })
 }
 
 // withCaps runs do on a thread that acts for a caller with these capabilities
