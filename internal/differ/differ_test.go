@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	_ "memcgfs/fsnode" // a result is not kept when it changes
 	"memcgfs/internal/testmount"
 )
 

@@ -30,24 +30,21 @@ var differences = []difference{
 	{why: kindFirst, ops: "open openat reopen", flag: "O_NOATIME", raw: "EACCES", mounted: "EPERM"},
 	{why: kindFirst, ops: "setxattr fsetxattr removexattr", raw: "ENOTSUP EACCES", mounted: "EPERM"},
 	{why: kindFirst, ops: "getxattr", flag: "trusted.", raw: "EACCES", mounted: "ENODATA"},
+	{why: kindFirst, ops: "setxattr", flag: "security.capability", raw: "EACCES", mounted: "EINVAL"},
 	{why: kindFirst, ops: "pwrite", raw: "ESPIPE", mounted: "EBADF"},
 	{why: kindFirst, ops: "sendfile", raw: "EOVERFLOW", mounted: "EINVAL"}, // a directory
 	{why: walk, ops: "rename link mkdir chown lchown", raw: "EACCES", mounted: "ENOENT EBUSY EEXIST EINVAL"},
 	{why: walk, flag: "/.", raw: "EACCES"},
 	{why: walk + "; statfs(2) says the same of all", ops: "statfs", raw: "EACCES", mounted: "ok"},
 	{why: byPath, ops: "fchmod fchown futimens fsetxattr fgetxattr", mounted: "EACCES ESTALE ENOENT"},
-	{why: byPath, ops: "fstat", raw: "ok", mounted: "ESTALE ENOENT"}, // what is open with O_PATH
+	{why: byPath, ops: "fstat fchdir", raw: "ok", mounted: "ESTALE ENOENT"}, // what is open with O_PATH
 	{why: byPath, ops: "stat lstat statx", open: true, raw: "EACCES", mounted: "ok"},
 	{why: byPath, ops: "reopen", mounted: "EACCES ESTALE ENOENT"},
 	{why: ownPosition, ops: "lseek", raw: "ENODEV"},
 	{why: ownPosition, ops: "relist seekdir", raw: "ENODEV", mounted: "ENOTDIR"},
 	{
 		why: "access(2) is answered with the effective capabilities, where it leaves those of a user out: FUSE does not tell it from faccessat(2) with AT_EACCESS",
-		ops: "access faccessat", callers: "override", raw: "EACCES", mounted: "ok",
-	},
-	{
-		why: "the daemon gives up CAP_SETFCAP: nothing in the tree is a program",
-		ops: "setxattr fsetxattr removexattr", flag: "security.capability", mounted: "EPERM",
+		ops: "access faccessat", callers: "override", raw: "EACCES", mounted: "ok ENOENT",
 	},
 	{
 		why: "a file that cannot be read at all cannot be watched, for another reason than its being none to watch",

@@ -46,8 +46,9 @@ var slotOperations = []operation{
 	}),
 	onSlot("lseek", "offset whence", 2, func(c *call, open slot) string {
 		var st unix.Stat_t
-		if unix.Fstat(open.fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-			return "" // each tree has its own offsets: see seekdir
+		flags, err := unix.FcntlInt(uintptr(open.fd), unix.F_GETFL, 0)
+		if err != nil || flags&unix.O_PATH != 0 || unix.Fstat(open.fd, &st) != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			return "" // each tree has its own offsets in a directory: see seekdir
 		}
 		if c.w.noSizes && c.int(2) > 1 {
 			return "" // from the end, or for data
