@@ -9,6 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// aMoment is how long a system call may take before anybody watches over it;
+// nearly all have returned by then.
+const aMoment = 2 * time.Millisecond
+
 // interruptible runs call, one system call that may block for seconds, so that
 // the end of ctx reaches it as a signal does on the kernel's own tree: the
 // call returns EINTR if nothing has happened yet.
@@ -19,31 +23,39 @@ func interruptible(ctx context.Context, call func() (int, error)) (int, error) {
 
 	// mu keeps a signal from reaching the thread after the call.
 	var mu sync.Mutex
-	returned := false
+	returned := make(chan struct{})
 	signal := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if !returned {
-			// The Go runtime takes SIGURG for a request to preempt,
-			// which is harmless; the kernel sees a pending signal.
-			unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
+		select {
+		case <-returned:
+			return false
+		default:
 		}
-		return !returned
+		// The Go runtime takes SIGURG for a request to preempt, which is
+		// harmless; the kernel sees a pending signal.
+		unix.Tgkill(unix.Getpid(), tid, unix.SIGURG)
+		return true
 	}
-	stop := context.AfterFunc(ctx, func() {
+	watch := time.AfterFunc(aMoment, func() {
+		select {
+		case <-returned:
+			return
+		case <-ctx.Done():
+		}
 		// Again and again, as the first may come before the thread is
 		// in the kernel.
 		for signal() {
 			time.Sleep(5 * time.Millisecond)
 		}
 	})
+	defer watch.Stop()
 	n, err := call()
 	for err == unix.EINTR && ctx.Err() == nil {
 		n, err = call() // a signal of the Go runtime's, which is not the caller's
 	}
 	mu.Lock()
-	returned = true
+	close(returned)
 	mu.Unlock()
-	stop()
 	return n, err
 }
