@@ -31,20 +31,69 @@ func passEvent(w *write) ([]byte, error) {
 		}
 	}
 	defer unix.Close(files)
-	var ours [2]int
-	for i, theirs := range []int{event, control} {
-		fd, err := unix.PidfdGetfd(files, theirs, 0)
-		if err != nil {
-			return nil, refuse(w.text, err, fmt.Sprintf("the writer has no open file %d that can be used", theirs),
-				"write the numbers of an eventfd and of an open control file of the same group")
-		}
-		w.keep(fd)
-		ours[i] = fd
-	}
-	if ours[1], err = w.controlFile(ours[1]); err != nil {
+	ours, err := w.eventFile(files, event)
+	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "%d %d %s", ours[0], ours[1], arguments), nil
+	file, err := w.controlFile(control)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%d %d %s", ours, file, arguments), nil
+}
+
+// Open files of users can be anything: closing a copy of one can take for ever,
+// as for a file of a FUSE that does not answer, and so can asking it anything.
+// So only an eventfd is ever copied, and of other files only what the kernel
+// knows by itself is looked at.
+
+const eventLink = "anon_inode:[eventfd]" // what /proc/PID/fd shows of one
+
+// eventFile gives a copy of the writer's eventfd number fd.
+func (w *write) eventFile(files, fd int) (int, error) {
+	link := make([]byte, len(eventLink)+1)
+	n, err := unix.Readlinkat(w.caller.proc.fd, w.caller.fdPath("fd", fd), link)
+	if err != nil {
+		return -1, w.badFile(fd, unix.EBADF)
+	}
+	if string(link[:n]) != eventLink {
+		return -1, w.badFile(fd, unix.EINVAL)
+	}
+	ours, err := unix.PidfdGetfd(files, fd, 0)
+	if err != nil {
+		return -1, w.badFile(fd, err)
+	}
+	if n, err := unix.Readlink(procPath(ours, ""), link); err != nil || string(link[:n]) != eventLink {
+		closeAside(ours) // exchanged for another in between
+		return -1, w.badFile(fd, unix.EINVAL)
+	}
+	w.keep(ours)
+	return ours, nil
+}
+
+func (w *write) badFile(fd int, err error) error {
+	return refuse(w.text, err, fmt.Sprintf("the writer has no open file %d that can be used", fd),
+		"write the numbers of an eventfd and of an open control file of the same group")
+}
+
+// asides are the closes that may never end: a few are borne, and after those
+// the descriptor is left open.
+var asides = make(chan struct{}, 8)
+
+func closeAside(fd int) {
+	select {
+	case asides <- struct{}{}:
+		go func() {
+			unix.Close(fd)
+			<-asides
+		}()
+	default:
+	}
+}
+
+// fdPath names something about the caller's open file number fd, below /proc.
+func (c *Caller) fdPath(dir string, fd int) string {
+	return strconv.Itoa(c.Tid) + "/" + dir + "/" + strconv.Itoa(fd)
 }
 
 // parseEvent reads the text as the kernel does.
@@ -62,18 +111,22 @@ func parseEvent(text []byte) (event, control int, arguments []byte, err error) {
 	return event, control, arguments, nil
 }
 
-// controlFile gives a descriptor of the kernel's file for fd, which is open on
-// a control file of the source or of its mirror. The kernel asks whether the
-// writer may read that file, so it is opened as him.
+// controlFile gives a descriptor of the control file that the writer has open as
+// number fd, on the source or on its mirror. The kernel asks whether the writer
+// may read that file, so it is opened as him.
 func (w *write) controlFile(fd int) (int, error) {
-	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil || flags&unix.O_PATH != 0 {
-		return fd, err // not open at all, for the kernel
+	proc := w.caller.proc
+	if flags, err := proc.openFlags(w.caller.fdPath("fdinfo", fd)); err != nil || flags&unix.O_PATH != 0 {
+		return -1, w.badFile(fd, unix.EBADF) // not open at all, for the kernel
 	}
 	var st unix.Statx_t
-	// Attributes that are there already: the daemon must not wait for itself.
-	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st)
-	if err != nil || unix.Mkdev(st.Dev_major, st.Dev_minor) != w.file.src.mirror.Load() {
-		return fd, err // the kernel's own, or nothing of a group's: it says which
+	// Attributes that are there already: nobody is asked for them, be it the
+	// daemon itself or a FUSE of the user's.
+	if err := unix.Statx(proc.fd, w.caller.fdPath("fd", fd), unix.AT_STATX_DONT_SYNC, unix.STATX_INO, &st); err != nil {
+		return -1, w.badFile(fd, err)
+	}
+	if dev := unix.Mkdev(st.Dev_major, st.Dev_minor); dev != w.file.src.mirror.Load() && dev != w.file.src.dev {
+		return -1, w.badFile(fd, unix.EINVAL)
 	}
 	g, err := w.group()
 	if err != nil {
@@ -97,6 +150,20 @@ func (w *write) controlFile(fd int) (int, error) {
 		w.keep(control)
 	}
 	return control, err
+}
+
+// openFlags are the flags of an open file, from /proc/PID/fdinfo.
+func (p *procfs) openFlags(path string) (flags uint64, err error) {
+	err = p.read(path, func(b []byte) error {
+		for line := range bytes.Lines(b) {
+			if value, ok := bytes.CutPrefix(line, []byte("flags:")); ok {
+				flags, err = strconv.ParseUint(string(bytes.TrimSpace(value)), 8, 64)
+				return err
+			}
+		}
+		return unix.EIO
+	})
+	return flags, err
 }
 
 // nameOf finds the control file with the kernfs number ino, "" if the group has

@@ -20,6 +20,7 @@ type Source struct {
 	path     string
 	root     int // O_RDONLY: open_by_handle_at refuses an O_PATH descriptor
 	rootIno  uint64
+	dev      uint64
 	proc     *procfs
 	layout   layout
 	byHandle bool
@@ -54,7 +55,7 @@ func (s *Source) probe() error {
 	if err := unix.Fstat(s.root, &st); err != nil {
 		return fmt.Errorf("stat %s: %w", s.path, err)
 	}
-	s.rootIno = st.Ino
+	s.rootIno, s.dev = st.Ino, uint64(st.Dev)
 	switch {
 	case fs.Type == unix.CGROUP_SUPER_MAGIC && exists(s.root, v1{}.file(Usage)):
 		s.layout = v1{}
