@@ -80,7 +80,6 @@ func (n *controlNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		return nil, 0, toErrno(err)
 	}
 	if writes {
-		h.closed = n.openForWriting()
 		return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
 	}
 	return h, fuse.FOPEN_NOFLUSH, 0
@@ -98,10 +97,9 @@ func (t *tree) explainOpen(g *cgroupio.Group, c *cgroupio.Caller, name string, e
 
 // controlHandle is an open control file.
 type controlHandle struct {
-	n      *controlNode
-	uid    uint32
-	file   *cgroupio.ControlFile
-	closed func() bool // see openForWriting; nil when open for reading
+	n    *controlNode
+	uid  uint32
+	file *cgroupio.ControlFile
 }
 
 func (h *controlHandle) openedBy() uint32 { return h.uid }
@@ -125,6 +123,7 @@ func (h *controlHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.
 var _ = (fs.FileWriter)((*controlHandle)(nil))
 
 func (h *controlHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	defer h.n.writing()()
 	c := h.n.t.caller(ctx)
 	n, err := h.file.WriteAt(ctx, c, h.group, data, off)
 	if err != nil {
@@ -176,9 +175,6 @@ func (h *controlHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 
 var _ = (fs.FileReleaser)((*controlHandle)(nil))
 
 func (h *controlHandle) Release(context.Context) syscall.Errno {
-	if h.closed != nil {
-		h.closed()
-	}
 	h.n.t.handles.giveBack(h.uid)
 	return toErrno(h.file.Close())
 }

@@ -8,19 +8,21 @@ import (
 // While a file is written to, the kernel keeps every other writer and every
 // truncation of its inode waiting, in a sleep that not even SIGKILL ends. On
 // the kernel's own tree they have nothing to do with each other, and a write
-// may take as long as it likes: one that lowers a limit, or one whose text is
-// in memory that somebody holds back. So once a file has been open for writing
-// for a moment, its entry is dropped, and whoever opens it from then on finds
-// it under another inode, which has the same number.
+// that lowers a limit may take as long as it likes. So once a write takes long,
+// the file's entry is dropped, and whoever opens the file from then on finds it
+// under another inode, which has the same number.
+//
+// Only then: with the entry go mounts on the file, and a lock that is held by
+// way of the old inode does not keep others out on the new one.
 
-// aMoment is how long a file may be open for writing before others get an inode
-// of their own; most writers are done by then.
-const aMoment = 10 * time.Millisecond
+// slowAfter is how long a write may take before others get an inode of their
+// own; nearly all are done by then.
+const slowAfter = 10 * time.Millisecond
 
-// openForWriting is called when the file is opened for writing; what it returns,
-// when it is closed.
-func (n *fileNode) openForWriting() (closed func() bool) {
-	return time.AfterFunc(aMoment, func() {
+// writing is called at the beginning of a write to the file; what it returns, at
+// the end.
+func (n *fileNode) writing() (done func() bool) {
+	return time.AfterFunc(slowAfter, func() {
 		n.dir.slow.add(n.name)
 		// The kernel takes the directory's lock for this: we hold none.
 		_ = n.dir.NotifyEntry(n.name)

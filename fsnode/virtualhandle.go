@@ -20,7 +20,6 @@ type virtualHandle struct {
 	n *virtualNode
 	request
 	opened unix.Stat_t // of the control file behind it
-	closed func() bool // see openForWriting; nil when open for reading
 
 	mu    sync.Mutex
 	text  []byte    // as the last read from the beginning found it
@@ -45,7 +44,11 @@ func (h *virtualHandle) Read(_ context.Context, dest []byte, off int64) (fuse.Re
 	switch {
 	case off == 0 || h.made.IsZero():
 		h.text, h.first = nil, 0
-		err = h.add()
+		if err = h.add(); off > 0 && h.n.file.live {
+			// tail begins near the size, which counts what others have
+			// read: the text ends there.
+			h.first = max(0, h.n.furthest()-int64(len(h.text)))
+		}
 	case h.n.file.live && atEnd && time.Since(h.made) >= time.Second:
 		before := len(h.text)
 		err = h.add()
@@ -91,6 +94,7 @@ var _ = (fs.FileWriter)((*virtualHandle)(nil))
 
 // Write takes each write as one whole text, as the kernel's own files do.
 func (h *virtualHandle) Write(ctx context.Context, data []byte, _ int64) (uint32, syscall.Errno) {
+	defer h.n.writing()()
 	err := h.act(func(r request) error { return h.n.file.write(ctx, r, data) })
 	if err != nil {
 		return 0, h.t.refused(h.group, h.caller, h.n.file.name, err)
@@ -109,9 +113,6 @@ func (h *virtualHandle) Fsync(context.Context, uint32) syscall.Errno { return 0 
 var _ = (fs.FileReleaser)((*virtualHandle)(nil))
 
 func (h *virtualHandle) Release(context.Context) syscall.Errno {
-	if h.closed != nil {
-		h.closed()
-	}
 	h.n.opened(-1)
 	h.t.handles.giveBack(h.caller.Uid)
 	return toErrno(h.group.Close())

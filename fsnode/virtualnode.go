@@ -110,6 +110,13 @@ func (n *virtualNode) opened(by int) {
 	}
 }
 
+// furthest is how far the reader of a live file who has come furthest is.
+func (n *virtualNode) furthest() int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return int64(n.read)
+}
+
 // gave notes that somebody has read up to the offset end, where the last line
 // was made at that time.
 func (n *virtualNode) gave(end int64, made time.Time) {
@@ -145,9 +152,6 @@ func (n *virtualNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, ui
 		return nil, 0, toErrno(err)
 	}
 	n.opened(1)
-	if flags&unix.O_ACCMODE != unix.O_RDONLY {
-		h.closed = n.openForWriting()
-	}
 	return h, fuse.FOPEN_NOFLUSH | fuse.FOPEN_DIRECT_IO, 0
 }
 
