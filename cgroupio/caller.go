@@ -1,6 +1,7 @@
 package cgroupio
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -34,6 +35,7 @@ type credentials struct {
 	caps       uint64  // effective, in the daemon's user namespace
 	userNS     *userNS // nil where that is the task's
 	foreignPID bool    // its pid namespace is not the daemon's
+	err        error   // why they could not be read, where the daemon is to blame
 }
 
 // Caller is the thread tid, whose request carries uid and gid. Until the
@@ -62,6 +64,9 @@ func (c *Caller) readCreds() credentials {
 	}
 	st, err := c.proc.status(c.Tid)
 	if err != nil {
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
+			cr.err = fmt.Errorf("read who the caller is: %w", err)
+		}
 		return cr
 	}
 	cr.foreignPID = len(st.pids) > 1
@@ -141,6 +146,9 @@ var daemon = sync.OnceValue(func() (d struct {
 // the next As on it starts by restoring it: nothing else ever runs there.
 func (c *Caller) As(fn func() error) error {
 	d, cr := daemon(), c.creds()
+	if cr.err != nil {
+		return cr.err
+	}
 	if c.Uid == d.uid && c.Gid == d.gid && cr.euid == d.uid && cr.egid == d.gid &&
 		cr.caps&d.caps == d.caps && slices.Equal(cr.groups, d.groups) {
 		return fn()

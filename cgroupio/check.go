@@ -102,6 +102,8 @@ func checkPid(w *write) ([]byte, error) {
 	case errors.Is(err, unix.ESRCH):
 		r.Errno, r.Reason = unix.ESRCH, "there is no process with this number in the writer's pid namespace"
 		r.Try = "write the number of a running process; ps shows them"
+	case w.caller.creds().err != nil:
+		return nil, err
 	default:
 		r.Errno, r.Reason = unix.EOPNOTSUPP, "the writer is in a pid namespace that memcgfs cannot see, so the number cannot be translated"
 		r.Try = "write it from the pid namespace that memcgfs was started in, or from one inside that"

@@ -41,9 +41,10 @@ type layout interface {
 	limit(g *Group) (Size, error)
 	// setLimit changes all control files that must change, or none.
 	setLimit(ctx context.Context, g *Group, limit Size) error
-	// restore puts back what a change that was interrupted has found, as the
-	// change has written it down, and says what that is.
-	restore(ctx context.Context, g *Group, before string) (did string, err error)
+	// restore puts back what a change that was interrupted has found, if half
+	// of it is there, and says what was done. plan is what the change has
+	// written down.
+	restore(ctx context.Context, g *Group, plan string) (did string, err error)
 	// effectiveLimit is the tightest limit of the group and those above it.
 	effectiveLimit(g *Group) (Size, error)
 	breakdown(g *Group) (Stat, error)

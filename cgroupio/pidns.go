@@ -32,8 +32,8 @@ func (p *procfs) pidToCaller(c *Caller, pid int) (int, error) {
 var noPidIoctl atomic.Bool
 
 func (p *procfs) translate(c *Caller, pid int, ioctl uint, search func(level int, ns uint64, pid int) (int, error)) (int, error) {
-	if !c.creds().foreignPID {
-		return pid, nil
+	if cr := c.creds(); cr.err != nil || !cr.foreignPID {
+		return pid, cr.err
 	}
 	if c.Tid == 0 {
 		return 0, fmt.Errorf("the caller is not in sight: %w", unix.EOPNOTSUPP)

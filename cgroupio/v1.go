@@ -105,7 +105,8 @@ func (v v1) setLimit(ctx context.Context, g *Group, limit Size) error {
 	if limit < Max && swap < Max && old <= swap && swap-old < Max-limit {
 		newSwap = limit + (swap - old)
 	}
-	return g.asWhole(fmt.Sprintf("%d %d", uint64(old), uint64(swap)), func() error {
+	plan := fmt.Sprintf("%d %d %d %d", uint64(old), uint64(swap), uint64(limit), uint64(newSwap))
+	return g.asWhole(plan, func() error {
 		return v.setBoth(ctx, g, [2]Size{old, swap}, [2]Size{limit, newSwap})
 	})
 }
@@ -137,10 +138,10 @@ func (v v1) setBoth(ctx context.Context, g *Group, from, to [2]Size) error {
 	return nil
 }
 
-func (v v1) restore(ctx context.Context, g *Group, before string) (string, error) {
-	var to [2]Size
-	if _, err := fmt.Sscan(before, &to[0], &to[1]); err != nil {
-		return "", fmt.Errorf("not understood: %w", errors.Join(err, unix.EINVAL))
+func (v v1) restore(ctx context.Context, g *Group, plan string) (string, error) {
+	var from, to [2]Size
+	if _, err := fmt.Sscan(plan, &from[0], &from[1], &to[0], &to[1]); err != nil {
+		return "", fmt.Errorf("the mark %q is not understood: %w", plan, unix.EINVAL)
 	}
 	limit, err := v.limit(g)
 	if err != nil {
@@ -150,10 +151,15 @@ func (v v1) restore(ctx context.Context, g *Group, before string) (string, error
 	if err != nil {
 		return "", err
 	}
-	if err := v.setBoth(ctx, g, [2]Size{limit, swap}, to); err != nil {
-		return "", err
+	now := [2]Size{limit, swap}
+	half := from != to && (now == [2]Size{to[0], from[1]} || now == [2]Size{from[0], to[1]}) && now != from && now != to
+	if !half {
+		return fmt.Sprintf("as it should be: %s is %s, %s is %s", v.file(Limit), limit, v.file(SwapLimit), swap), nil
 	}
-	return fmt.Sprintf("%s is %s again, %s is %s", v.file(Limit), to[0], v.file(SwapLimit), to[1]), nil
+	if err := v.setBoth(ctx, g, now, from); err != nil {
+		return "", fmt.Errorf("put back %s and %s: %w", from[0], from[1], err)
+	}
+	return fmt.Sprintf("undone: %s is %s again, %s is %s", v.file(Limit), from[0], v.file(SwapLimit), from[1]), nil
 }
 
 func (v v1) effectiveLimit(g *Group) (Size, error) {

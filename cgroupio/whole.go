@@ -2,6 +2,7 @@ package cgroupio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,13 +20,16 @@ import (
 // trusted ones are root's alone.
 const mark = "trusted.memcgfs.change"
 
-// asWhole runs change, which restores what was there when it fails; before is
-// what layout.restore takes.
-func (g *Group) asWhole(before string, change func() error) error {
-	text := []byte(g.src.proc.incarnation(os.Getpid()) + " " + before)
+// asWhole runs change, which restores what was there when it fails; plan is what
+// layout.restore takes.
+func (g *Group) asWhole(plan string, change func() error) error {
+	text := []byte(g.src.proc.incarnation(os.Getpid()) + " " + plan)
 	// Where attributes cannot be had the change is made all the same: it
-	// takes a kernel without them and a crash for half of it to be left.
-	marked := asDaemon(func() error { return unix.Setxattr(procPath(g.fd, ""), mark, text, 0) }) == nil
+	// takes a kernel without them and a crash for half of it to be left. The
+	// mark of another daemon is its own.
+	marked := asDaemon(func() error {
+		return unix.Setxattr(procPath(g.fd, ""), mark, text, unix.XATTR_CREATE)
+	}) == nil
 	err := change()
 	if marked {
 		_ = asDaemon(func() error { return unix.Removexattr(procPath(g.fd, ""), mark) })
@@ -44,42 +48,46 @@ func asDaemon(fn func() error) error {
 // Repair puts back what a daemon that died in the middle of a change has left
 // in a group of the source, and reports each such group with what was done.
 func (s *Source) Repair(report func(path, did string, err error)) {
+	// A daemon that was killed may take its time to end, and finish a write.
+	until := time.Now().Add(2 * time.Second)
 	_ = filepath.WalkDir(s.path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil // it went meanwhile
 		}
-		if did, err := s.repair(path); did != "" || err != nil {
+		if did, err := s.repair(path, until); did != "" || err != nil {
 			report(path, did, err)
 		}
 		return nil
 	})
 }
 
-func (s *Source) repair(path string) (did string, err error) {
+func (s *Source) repair(path string, until time.Time) (did string, err error) {
 	fd, err := openRetry(unix.AT_FDCWD, path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err != nil {
 		return "", nil
 	}
 	g := &Group{src: s, fd: fd}
 	defer g.Close()
-	// A daemon that was killed may take its time to end, and finish a write.
-	for range 40 {
-		text := make([]byte, 256)
+	text := make([]byte, 256)
+	for {
 		n, err := unix.Getxattr(procPath(fd, ""), mark, text)
-		if err != nil {
+		switch {
+		case errors.Is(err, unix.ERANGE):
+			n = 0 // not one of ours
+		case err != nil:
 			return "", nil
 		}
-		who, before, _ := strings.Cut(string(text[:n]), " ")
-		if s.proc.isRunning(who) {
-			time.Sleep(50 * time.Millisecond)
-			continue
+		who, plan, _ := strings.Cut(string(text[:n]), " ")
+		if !s.proc.isRunning(who) {
+			did, err = s.layout.restore(context.Background(), g, plan)
+			// It has done what it can, now or never.
+			return did, errors.Join(err, unix.Removexattr(procPath(fd, ""), mark))
 		}
-		if did, err = s.layout.restore(context.Background(), g, before); err != nil {
-			return "", fmt.Errorf("put back what was there before an interrupted change (%s): %w", before, err)
+		if time.Now().After(until) {
+			return "left as it is, as its daemon may still be running (" + who + ")", nil
 		}
-		return did, unix.Removexattr(procPath(fd, ""), mark)
+		time.Sleep(50 * time.Millisecond)
 	}
-	return "", nil // a running daemon is in the middle of it
 }
 
 // incarnation names a process so that no later one is taken for it: its

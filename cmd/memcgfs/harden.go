@@ -23,19 +23,33 @@ var keptCaps = []int{
 }
 
 // giveUpRights takes all other capabilities from what the calling thread
-// starts, for good.
+// starts, for good. Where it may not drop them from what is within reach, the
+// daemon has those that it was given.
 func giveUpRights() error {
 	for c := 0; ; c++ {
-		if slices.Contains(keptCaps, c) {
-			continue
-		}
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
-		if err == unix.EINVAL {
+		within, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
+		if err != nil {
 			break // past the last one that the kernel knows
 		}
-		if err != nil {
+		if within == 0 || slices.Contains(keptCaps, c) {
+			continue
+		}
+		err = unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		if err != nil && err != unix.EPERM {
 			return fmt.Errorf("give up capability %d: %w", c, err)
 		}
+	}
+	// What is inheritable is handed on to a program of root's whatever the
+	// bounds are.
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	err := unix.Capget(&header, &caps[0])
+	if err == nil {
+		caps[0].Inheritable, caps[1].Inheritable = 0, 0
+		err = unix.Capset(&header, &caps[0])
+	}
+	if err != nil {
+		return fmt.Errorf("give up inheritable capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)

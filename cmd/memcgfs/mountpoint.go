@@ -21,17 +21,50 @@ type mountpoint struct {
 	lock    *os.File
 }
 
-// prepareMountpoint makes and checks the mountpoint, and holds it against a
-// second start until the mount is there.
-func prepareMountpoint(path, source string) (*mountpoint, error) {
+// findMountpoint resolves the path, and clears what daemons that died have left
+// mounted there: before the source is looked at, which may lie under it.
+func findMountpoint(path string) (*mountpoint, error) {
 	m := &mountpoint{path: path}
-	if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		// Before it is made: mkdir in the source would make a group.
-		m.path = filepath.Join(real, filepath.Base(path))
+	for range 40 { // links, as the kernel follows them; stat(2) asks a dead mount
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(m.path)); err == nil {
+			m.path = filepath.Join(dir, filepath.Base(m.path))
+		}
+		link, err := os.Readlink(m.path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(m.path), link)
+		}
+		m.path = filepath.Clean(link)
 	}
-	if m.path != source {
-		if err := m.checkAround(source); err != nil {
+	for {
+		top, err := topMount(m.path)
+		if err != nil {
 			return nil, err
+		}
+		switch _, err := os.Stat(m.path); {
+		case !errors.Is(err, unix.ENOTCONN):
+			return m, nil
+		case top == nil || top.FSType != fsType:
+			return nil, fmt.Errorf("%s is the stale mount of another program; clear it with: umount -l %s", m.path, m.path)
+		}
+		// Of use to nobody. Whoever has a file of it open goes on getting
+		// errors.
+		if err := unix.Unmount(m.path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return nil, fmt.Errorf("clear the stale mount on %s, left by a daemon that died: %w", m.path, err)
+		}
+		m.cleared = true
+	}
+}
+
+// prepare makes the mountpoint where it is not there, checks it, and holds it
+// against a second start until the mount is there.
+func (m *mountpoint) prepare(source string) error {
+	if m.path != source {
+		// Before it is made: mkdir in the source would make a group.
+		if err := m.checkAround(source); err != nil {
+			return err
 		}
 	}
 	switch err := os.Mkdir(m.path, 0o755); {
@@ -39,13 +72,13 @@ func prepareMountpoint(path, source string) (*mountpoint, error) {
 		m.made = true
 	case errors.Is(err, unix.EEXIST):
 	default:
-		return nil, fmt.Errorf("make the mountpoint %s: %w", m.path, errors.Unwrap(err))
+		return fmt.Errorf("make the mountpoint %s: %w", m.path, errors.Unwrap(err))
 	}
 	if err := m.check(source); err != nil {
 		m.remove()
-		return nil, err
+		return err
 	}
-	return m, nil
+	return nil
 }
 
 // checkAround says whether the mountpoint is in a cgroup tree, where it would be
@@ -71,39 +104,15 @@ func (m *mountpoint) checkAround(source string) error {
 }
 
 func (m *mountpoint) check(source string) error {
-	// Without stat(2) first: a dead mount is found in mountinfo without
-	// asking it.
 	top, err := topMount(m.path)
 	if err != nil {
 		return err
 	}
-	st, err := os.Stat(m.path)
-	for ; errors.Is(err, unix.ENOTCONN) && top != nil && top.FSType == fsType; st, err = os.Stat(m.path) {
-		// Left by a daemon that died, and of use to nobody. Whoever has a
-		// file of it open goes on getting errors.
-		if err := unix.Unmount(m.path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-			return fmt.Errorf("clear the stale mount on %s, left by a daemon that died: %w", m.path, err)
-		}
-		m.cleared = true
-		if top, err = topMount(m.path); err != nil {
-			return err
-		}
-	}
-	switch {
-	case errors.Is(err, unix.ENOTCONN):
-		return fmt.Errorf("%s is the stale mount of another program (%s); clear it with: umount -l %s", m.path, top.FSType, m.path)
+	switch st, err := os.Stat(m.path); {
 	case err != nil:
 		return fmt.Errorf("mountpoint %s: %w", m.path, errors.Unwrap(err))
 	case !st.IsDir():
 		return fmt.Errorf("mountpoint %s is not a directory", m.path)
-	}
-	if m.path, err = filepath.EvalSymlinks(m.path); err != nil {
-		return fmt.Errorf("mountpoint: %w", err)
-	}
-	if top == nil {
-		if top, err = topMount(m.path); err != nil {
-			return err
-		}
 	}
 	switch {
 	case top == nil || m.path == source && !strings.HasPrefix(top.FSType, "fuse"):

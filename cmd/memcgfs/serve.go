@@ -41,9 +41,16 @@ func serve(cfg config) error {
 	return waitForEnd(m, server, log, signals)
 }
 
-func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err error) {
+func start(cfg config, log *slog.Logger) (*mountpoint, *fuse.Server, error) {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		return nil, nil, fmt.Errorf("no /dev/fuse: the kernel has no FUSE, or its module is not loaded; try: modprobe fuse")
+	}
+	m, err := findMountpoint(cfg.mountpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.cleared {
+		log.Warn("a stale mount was cleared, left by a daemon that died", "mountpoint", m.path)
 	}
 	if cfg.source == "" {
 		cfg.source, err = cgroupio.Find()
@@ -66,18 +73,14 @@ func start(cfg config, log *slog.Logger) (_ *mountpoint, _ *fuse.Server, err err
 	if !cfg.readOnly {
 		src.Repair(func(path, did string, err error) {
 			if err != nil {
-				log.Error("a daemon died in the middle of a change, which is left half done", "group", path, "err", err)
+				log.Error("a daemon died in the middle of a change", "group", path, "err", err)
 			} else {
-				log.Warn("a daemon died in the middle of a change, which is undone", "group", path, "now", did)
+				log.Warn("a daemon died in the middle of a change", "group", path, "now", did)
 			}
 		})
 	}
-	m, err := prepareMountpoint(cfg.mountpoint, src.Path())
-	if err != nil {
+	if err := m.prepare(src.Path()); err != nil {
 		return nil, nil, err
-	}
-	if m.cleared {
-		log.Warn("a stale mount was cleared, left by a daemon that died", "mountpoint", m.path)
 	}
 	if cfg.fsName == "" {
 		cfg.fsName = src.Path()
