@@ -123,8 +123,12 @@ func (h *controlHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.
 var _ = (fs.FileWriter)((*controlHandle)(nil))
 
 func (h *controlHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
-	defer h.n.writing()()
 	c := h.n.t.caller(ctx)
+	if err := h.n.t.writes.take(c.Uid); err != nil {
+		return 0, h.explain(c, data, err)
+	}
+	defer h.n.t.writes.giveBack(c.Uid)
+	defer h.n.writing()()
 	n, err := h.file.WriteAt(ctx, c, h.group, data, off)
 	if err != nil {
 		return 0, h.explain(c, data, err)

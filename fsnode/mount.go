@@ -28,8 +28,7 @@ type Config struct {
 
 // Mount mounts the tree, and returns when it answers.
 func Mount(cfg Config) (*fuse.Server, error) {
-	t := &tree{src: cfg.Source, log: cfg.Log}
-	t.handles.most = descriptorsShare()
+	t := &tree{src: cfg.Source, log: cfg.Log, handles: openFiles(), writes: writesUnderWay()}
 	var never time.Duration
 	opts := fs.Options{
 		// Nothing is answered from a cache, but where a node says so.

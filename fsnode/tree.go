@@ -22,7 +22,7 @@ type tree struct {
 	why journal
 	log *slog.Logger
 
-	handles share
+	handles, writes share
 
 	// passthrough says that the kernel reads control files by itself. It is
 	// found out before the mount is said to be ready, and does not change.

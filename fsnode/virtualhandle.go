@@ -94,6 +94,10 @@ var _ = (fs.FileWriter)((*virtualHandle)(nil))
 
 // Write takes each write as one whole text, as the kernel's own files do.
 func (h *virtualHandle) Write(ctx context.Context, data []byte, _ int64) (uint32, syscall.Errno) {
+	if err := h.t.writes.take(h.caller.Uid); err != nil {
+		return 0, h.t.refused(h.group, h.caller, h.n.file.name, err)
+	}
+	defer h.t.writes.giveBack(h.caller.Uid)
 	defer h.n.writing()()
 	err := h.act(func(r request) error { return h.n.file.write(ctx, r, data) })
 	if err != nil {
